@@ -1,0 +1,106 @@
+"""HTTP API of evaluations: which there are, how far they are, and their reports."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from evaluator.storage.evaluation_views import EvaluationFilter, EvaluationViewRepository, ShownState
+from shared.auth.principal import Principal
+from shared.problems import Problem
+from shared.runtime.clock import Clock
+from shared.web.authentication import require
+from shared.web.pagination import Cursor, Keyset, Limit
+from shared.web.problem_docs import problems
+from shared.web.routers import combine_routers
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Target = Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]+$")]
+_UNKNOWN = problems({404: ["unknown-evaluation"]})
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The report; `digest` is the SHA-256 of the RFC 8785 JSON of `content`",
+        "content": {"application/json": {"schema": {"type": "object"}}, "text/html": {"schema": {"type": "string"}}},
+    }
+}
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def evaluations_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
+    """Return the routes below `/v1/evaluations`."""
+    return combine_routers(_evaluation_routes(engine, clock), _report_routes(engine))
+
+
+def _evaluation_routes(engine: AsyncEngine, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
+
+    @router.get("")
+    async def list_evaluations(
+        principal: Reader, proposal_id: UUID | None = None, bisection_id: UUID | None = None,
+        target: Target = None, state: ShownState | None = None, cursor: Cursor = None, limit: Limit = 20,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return evaluations, newest first. `progress` has the answers so far, and the most that are needed.
+
+        The probes of a bisection are listed with `bisection_id` only.
+        """
+        scope = (principal.project, principal.environment)
+        keyset = Keyset("evaluations", datetime, UUID, filters=(*scope, proposal_id, bisection_id, target, state))
+        at, last = keyset.decode(cursor)
+        query = EvaluationFilter(proposal_id, bisection_id, target, state, (at, last), limit)
+        async with engine.connect() as conn:
+            found = await EvaluationViewRepository(conn, *scope).list_evaluations(query, clock.now())
+        return keyset.page(found, limit, key=lambda it: (it["requested_at"], it["id"]), view=evaluation_to_json)
+
+    @router.get("/{evaluation_id}", responses=_UNKNOWN)
+    async def evaluation(principal: Reader, evaluation_id: UUID) -> dict[str, Any]:
+        """Return an evaluation: state, progress, and with its end verdict and digest of the report."""
+        async with engine.connect() as conn:
+            views = EvaluationViewRepository(conn, principal.project, principal.environment)
+            found = await views.get_evaluation(evaluation_id, clock.now())
+        if found is None:
+            raise Problem(404, "unknown-evaluation", "There is no such evaluation here")
+        return evaluation_to_json(found)
+
+    return router
+
+
+def _report_routes(engine: AsyncEngine) -> APIRouter:
+    router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
+
+    @router.get("/{evaluation_id}/report", responses={**_FORMS, **problems({404: ["unknown-report"]})})
+    async def report(
+        principal: Reader,
+        evaluation_id: UUID,
+        format: Literal["json", "html"] = "json",
+    ) -> Response:
+        """Return the report of a completed evaluation; with `format=html` as a page."""
+        async with engine.connect() as conn:
+            views = EvaluationViewRepository(conn, principal.project, principal.environment)
+            found = await views.get_report(evaluation_id)
+        if found is None:
+            raise Problem(404, "unknown-report", "There is no report: the evaluation is unknown, or not completed")
+        return _page(found) if format == "html" else _document(found)
+
+    return router
+
+
+def evaluation_to_json(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON fields of an evaluation."""
+    shown = {name: value for name, value in view.items() if name not in ("shown_state", "answered", "total")}
+    progress = None if view["total"] is None else {"answered": view["answered"], "total": view["total"]}
+    return {**shown, "state": view["shown_state"], "progress": progress}
+
+
+def _document(found: Mapping[str, Any]) -> Response:
+    """Return the report with its content exactly as it was digested."""
+    digest = json.dumps(found["digest"])
+    body = f'{{"digest":{digest},"content":{found["content"]},"measurements":{found["measurements"]}}}'
+    return Response(body, media_type="application/json")
+
+
+def _page(found: Mapping[str, Any]) -> Response:
+    return Response(found["html"], media_type="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})

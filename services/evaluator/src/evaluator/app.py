@@ -1,0 +1,113 @@
+"""Composition root of the evaluator."""
+
+from fastapi import APIRouter, FastAPI
+
+from evaluator.agreement_service import AgreementService
+from evaluator.annotation_queue_service import AnnotationQueueService
+from evaluator.annotation_service import AnnotationService
+from evaluator.api.adjudication import adjudication_router
+from evaluator.api.annotation_export import annotation_export_router
+from evaluator.api.annotation_queues import annotation_queues_router
+from evaluator.api.annotation_tasks import annotation_tasks_router
+from evaluator.api.bisections import bisections_router
+from evaluator.api.dataset_augmentations import dataset_augmentations_router
+from evaluator.api.dataset_cases import dataset_cases_router
+from evaluator.api.dataset_versions import dataset_versions_router
+from evaluator.api.datasets import datasets_router
+from evaluator.api.evaluation_tasks import evaluation_tasks_router
+from evaluator.api.evaluations import evaluations_router
+from evaluator.api.judges import judges_router
+from evaluator.api.judging_rules import judging_router
+from evaluator.api.new_evaluation import new_evaluation_router
+from evaluator.bisection_service import BisectionLimits, BisectionService
+from evaluator.dataset_service import DatasetService
+from evaluator.direct_setup import direct_jobs
+from evaluator.erasures import CaseErasure
+from evaluator.handlers import Handlers
+from evaluator.judge_figures import JudgeFiguresService
+from evaluator.judge_service import JudgeService
+from evaluator.judge_setup import JudgeConnections
+from evaluator.judging_handlers import JudgingHandlers
+from evaluator.maintenance import RunScheduler, cancel_old_bisections, delete_old_tasks
+from evaluator.run_service import RunService
+from evaluator.settings import EvaluatorSettings
+from evaluator.storage.set_cache import PublishedSetCache
+from evaluator.task_service import TaskService
+from evaluator.task_signal import TaskSignal
+from shared.messaging.erased_subjects import ErasedSubjects
+from shared.messaging.flow_control import Flow
+from shared.runtime.background import run_every
+from shared.runtime.clock import Clock, SystemClock
+from shared.service.service_app import Platform, Service, build_service_app
+
+
+def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
+    """Build one instance of the evaluator as an ASGI app."""
+    platform = Platform.create(settings, clock or SystemClock(), flow)
+    store, sets, signal = platform.store, PublishedSetCache(), TaskSignal()
+    runs = RunService(store, platform.clock, platform.source, sets, settings.tasks_ahead, signal.notify)
+    limits = BisectionLimits(settings.repeats, settings.bisection_answers)
+    scheduler = RunScheduler(runs, BisectionService(store, platform.clock, platform.source, sets, limits))
+    tasks = TaskService(store, platform.clock, sets, signal, scheduler.notify)
+
+    async def sweep() -> None:
+        await delete_old_tasks(store, platform.clock)
+        await cancel_old_bisections(store, platform.clock)
+
+    subjects = ErasedSubjects("evaluator", platform.metrics.registry)
+    datasets = DatasetService(store, platform.clock, platform.source, subjects)
+    erasure = CaseErasure(subjects, platform.clock, platform.source)
+    connections, figures = JudgeConnections(settings), JudgeFiguresService()
+    judges = JudgeService(store, platform.clock, platform.source, connections.tools, scheduler.notify)
+    judging = JudgingHandlers(platform.clock, subjects, judges.notify)
+    return build_service_app(
+        Service(
+            platform,
+            "Ratchet evaluator",
+            subscriptions=(
+                *Handlers(platform.clock, settings.repeats).subscriptions(),
+                *judging.subscriptions(),
+                erasure.subscription(),
+            ),
+            routers=(
+                evaluation_tasks_router(tasks),
+                evaluations_router(platform.reader, platform.clock),
+                bisections_router(platform.reader),
+                new_evaluation_router(store, platform.clock, judges, figures),
+                *_dataset_routers(platform, datasets),
+                *_annotation_routers(platform, subjects, datasets),
+                judges_router(store, platform.reader, platform.clock, judges, figures, connections.endpoint),
+                judging_router(store, platform.reader, platform.clock, judges),
+            ),
+            background=(
+                *direct_jobs(settings, store, platform.clock, tasks),
+                scheduler.run,
+                judges.run,
+                lambda: run_every(3600.0, sweep),
+                lambda: run_every(300.0, judges.drop_stale),
+            ),
+            close=(connections.close,),
+        )
+    )
+
+
+def _dataset_routers(platform: Platform, datasets: DatasetService) -> tuple[APIRouter, ...]:
+    return (
+        datasets_router(platform.reader, datasets),
+        dataset_cases_router(platform.reader, datasets),
+        dataset_augmentations_router(datasets),
+        dataset_versions_router(platform.reader, datasets),
+    )
+
+
+def _annotation_routers(
+    platform: Platform, subjects: ErasedSubjects, datasets: DatasetService
+) -> tuple[APIRouter, ...]:
+    queues = AnnotationQueueService(platform.store, platform.clock, subjects)
+    annotations = AnnotationService(platform.store, platform.clock)
+    return (
+        annotation_queues_router(platform.reader, queues, AgreementService()),
+        annotation_tasks_router(platform.reader, queues, annotations, platform.clock),
+        adjudication_router(platform.reader, annotations, datasets),
+        annotation_export_router(platform.reader),
+    )

@@ -1,0 +1,58 @@
+"""Background jobs: advance evaluations, and delete the tasks of those that ended."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+from evaluator.bisection_service import BisectionService
+from evaluator.run_service import RunService
+from evaluator.storage.bisections import BisectionRunRepository
+from evaluator.storage.evaluations import EvaluationRunRepository
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.clock import Clock
+
+_POLL_S = 2.0
+"""Seconds until what other instances received is seen, and expired leases are."""
+TASKS_KEPT = timedelta(days=3)
+BISECTION_ENDS = timedelta(days=1)
+"""A bisection that has no result by then, because no worker answers, is cancelled."""
+
+
+class RunScheduler:
+    """Advances evaluations and bisections soon after `notify`, and every two seconds."""
+
+    def __init__(self, service: RunService, bisections: BisectionService) -> None:
+        self._service, self._bisections = service, bisections
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        """Advance evaluations now: something was answered or published."""
+        self._event.set()
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises errors of the database."""
+        while True:
+            self._event.clear()
+            await self._service.advance_all()
+            if await self._bisections.advance_all():
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._event.wait(), _POLL_S)
+
+
+async def delete_old_tasks(store: SqlStore, clock: Clock) -> None:
+    """Delete the tasks of evaluations that ended three days ago; their reports stay.
+
+    Unfinished ones that were requested then and have few-shot examples are cancelled, so that no user's text stays.
+    """
+    now = clock.now()
+    async with store.begin() as tx:
+        evaluations = EvaluationRunRepository(tx.conn)
+        await evaluations.delete_tasks_ended_before(now - TASKS_KEPT)
+        await evaluations.cancel_old_examples(now - TASKS_KEPT, now)
+
+
+async def cancel_old_bisections(store: SqlStore, clock: Clock) -> None:
+    """Cancel bisections that were requested a day ago."""
+    async with store.begin() as tx:
+        await BisectionRunRepository(tx.conn).cancel(clock.now(), before=clock.now() - BISECTION_ENDS)
