@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
+from collector.api.bulk import BulkEndpoint, BulkMiddleware
 from collector.api.cors_middleware import CorsMiddleware
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.api.otlp import TracesEndpoint, TracesMiddleware
@@ -20,6 +22,7 @@ from collector.app import Parts, build_app
 from collector.settings import CollectorSettings
 from collector.storage.key_origins import KeyOrigins
 from shared.testing.clock import FakeClock
+from tests.support.api_document import DescribedApi, service_apps
 from tests.support.databases import as_role, psql
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -45,6 +48,11 @@ def _add_key(
     return f"rk_{key_id}_{SECRET}"
 
 
+@functools.cache
+def _described() -> DescribedApi:
+    return DescribedApi(service_apps()["collector"].openapi())
+
+
 @dataclass
 class Running:
     """An instance whose committer runs, and a client."""
@@ -66,7 +74,7 @@ class Running:
         return await self._send("PUT", f"executions/{execution_id}", body, headers)
 
     async def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
-        return await self.client.request(
+        response = await self.client.request(
             method,
             f"/v1/{path}",
             content=body if isinstance(body, bytes) else json.dumps(body).encode(),
@@ -76,6 +84,9 @@ class Running:
                 **{name.replace("_", "-"): value for name, value in headers.items()},
             },
         )
+        undocumented = _described().defects(method, f"/v1/{path}", response)
+        assert not undocumented, undocumented
+        return response
 
     def events(self, topic: str) -> list[dict[str, Any]]:
         """Return the payloads in the outbox, in order."""
@@ -111,7 +122,8 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
     traces = TracesEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
     ingest = IngestMiddleware(TracesMiddleware(PlainTextResponse("elsewhere"), traces), endpoint)
     origins = KeyOrigins(parts.platform.reader)
-    app = CorsMiddleware(ingest, parts.platform.keys, origins)
+    bulk = BulkEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
+    app = CorsMiddleware(BulkMiddleware(ingest, bulk), parts.platform.keys, origins)
     writer = asyncio.create_task(parts.committer.run())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:

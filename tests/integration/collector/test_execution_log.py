@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 EXECUTION = {
     "id": "e1", "target": "answers", "trace_id": "t1", "model": "model-a", "arm": "base", "session": "s1",
-    "input": "I am ann@example.com", "output": "42", "user": "ann", "contexts": ["call +49 170 1234567"],
-    "tools": ["search"], "parameters": {"temperature": 0.5}, "attributes": {"route": "search"},
-    "prompts": [{"name": "answer", "version": "7"}], "usage": {"prompt_tokens": 12, "completion_tokens": 3},
-    "cost": 0.25, "latency_ms": 800, "outcome": "ok", "scores": {"helpful": 0.5},
+    "input": "I am ann@example.com", "output": "42", "user": "ann",
+    "contexts": ["call +49 170 1234567", {"id": "faq-3", "text": "write to b@example.com", "score": 0.5}],
+    "tools": ["search", {"name": "mail", "arguments": {"to": "b@example.com"}, "outcome": "error", "latency_ms": 7}],
+    "parameters": {"temperature": 0.5}, "attributes": {"route": "search"},
+    "prompts": [{"name": "answer", "version": "7"}],
+    "usage": {"prompt_tokens": 12, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}},
+    "cost": 0.25, "latency_ms": 800, "time_to_first_token_ms": 90, "outcome": "refused", "scores": {"helpful": 0.5},
     "occurred_at": "2026-11-21T11:59:00Z",
 }  # fmt: skip
 
@@ -39,15 +42,43 @@ async def test_everything_that_was_sent_is_shown(collector: "Running", reader: h
     thumbs_down = {"execution_id": "e1", "kind": "thumb", "value": False, "user": "ann", "comment": "rude"}
     await collector.post("feedback", thumbs_down)
     await collector.post("feedback", {"trace_id": "t1", "kind": "comment", "value": "mail me: b@example.com"})
+    await collector.post("feedback", {"execution_id": "e1", "kind": "preference", "value": {"rejected": "43"}})
+    await collector.post("feedback", {"execution_id": "e1", "kind": "label", "value": "Sort of OK"})
+    for step in ("continue", "regenerate"):
+        await collector.post("feedback", {"execution_id": "e1", "kind": step})
     await deliver(collector)
     found = await read(reader, "/v1/executions/e1")
     expected = {
-        "input": "I am [email]", "contexts": ["call [phone]"], "tools": ["search"], "cost": 0.25, "latency_ms": 800.0,
-        "parameters": {"temperature": "0.5"}, "usage": {"input_tokens": 12, "output_tokens": 3}, "arm": "base",
-        "scores": {"helpful": 0.5}, "session": "s1", "outcome": "ok", "attributes": {"route": "search"}, "revision": 1,
+        "input": "I am [email]", "cost": 0.25, "currency": "USD", "latency_ms": 800.0, "time_to_first_token_ms": 90.0,
+        "contexts": [
+            {"id": None, "text": "call [phone]", "score": None},
+            {"id": "faq-3", "text": "write to [email]", "score": 0.5},
+        ],
+        "tools": [
+            {"name": "search", "arguments": None, "result": None, "outcome": None, "latency_ms": None},
+            {"name": "mail", "arguments": '{"to":"[email]"}', "result": None, "outcome": "error", "latency_ms": 7.0},
+        ],
+        "parameters": {"temperature": "0.5"}, "arm": "base",
+        "usage": {
+            "input_tokens": 12, "output_tokens": 3, "cached_input_tokens": 8, "cache_write_tokens": None,
+            "reasoning_tokens": None, "total_tokens": 15,
+        },
+        "scores": {"helpful": 0.5}, "session": "s1", "outcome": "refused", "attributes": {"route": "search"},
+        "revision": 1,
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
-    thumb, comment = sorted(found["feedback"], key=lambda each: str(each["kind"]), reverse=True)
+    by_kind = {each["kind"]: each for each in found["feedback"]}
+    thumb, comment, preferred = by_kind["thumb"], by_kind["comment"], by_kind["preference"]
+    sides = {"chosen": {"text": None, "execution_id": "e1"}, "rejected": {"text": "43", "execution_id": None}}
+    assert (preferred["preference"], preferred["metric"], preferred["value"]) == (sides, "preference", 1.0)
+    assert (by_kind["label"]["label"], by_kind["label"]["metric"]) == ("Sort of OK", "label")
+    steps = [by_kind["continue"], by_kind["regenerate"]]
+    assert [(each["metric"], each["source"], each["replaced"]) for each in steps] == [
+        ("implicit.continue", "implicit", True), ("implicit.regenerate", "implicit", False)
+    ]  # fmt: skip
+    for filters in ("feedback=preference", "metric=implicit.regenerate&min=1", "metric=preference&min=1"):
+        assert len((await read(reader, f"/v1/executions?{filters}"))["items"]) == 1, filters
+    assert (await read(reader, "/v1/executions?feedback=continue"))["items"] == []
     assert (thumb["metric"], thumb["value"], thumb["text"], thumb["user"]) == ("thumb", 0.0, "rude", found["user"])
     assert (comment["text"], comment["metric"]) == ("mail me: [email]", None)
     assert (await reader.get("/v1/executions/e2")).json()["code"] == "execution-unknown"
@@ -56,9 +87,9 @@ async def test_everything_that_was_sent_is_shown(collector: "Running", reader: h
 async def test_completions_and_repeats_in_any_order_add_up(collector: "Running", reader: httpx.AsyncClient) -> None:
     parts: list[dict[str, Any]] = [
         {"prompts": [{"name": "p", "version": "1"}], "trace_id": "t"},
-        {"output": "42", "cost": 1.5, "scores": {"a": 1}},
-        {"user": "ann", "latency_ms": 9, "scores": {"b": 0}, "usage": {"input_tokens": 4}},
-        {"contexts": ["c"], "tools": ["x"], "parameters": {"k": 1}, "usage": {"output_tokens": 2}},
+        {"output": "42", "cost": 1.5, "currency": "EUR", "scores": {"a": 1}},
+        {"user": "ann", "latency_ms": 9, "time_to_first_token_ms": 4, "scores": {"b": 0}, "usage": {"input_tokens": 4}},
+        {"contexts": [{"id": "c"}], "tools": ["x", "x"], "parameters": {"k": 1}, "usage": {"output_tokens": 2}},
     ]
     names = [f"e{number}" for number in range(6)]
     for name in names:
@@ -73,13 +104,17 @@ async def test_completions_and_repeats_in_any_order_add_up(collector: "Running",
         each.pop("id")
     assert found == [found[0]] * len(names)
     expected = {
-        "output": "42", "cost": 1.5, "scores": {"a": 1.0, "b": 0.0}, "latency_ms": 9.0, "contexts": ["c"],
-        "tools": ["x"], "parameters": {"k": "1"}, "usage": {"input_tokens": 4, "output_tokens": 2}, "revision": 4,
+        "output": "42", "cost": 1.5, "currency": "EUR", "scores": {"a": 1.0, "b": 0.0}, "latency_ms": 9.0,
+        "time_to_first_token_ms": 4.0, "parameters": {"k": "1"}, "revision": 4,
+        "contexts": [{"id": "c", "text": None, "score": None}],
     }  # fmt: skip
+    assert found[0]["usage"]["total_tokens"] == 6
     assert {name: found[0][name] for name in expected} == expected
     assert collector.count("execution_log") == len(names)
     columns = "count(DISTINCT (cost, latency_ms, input_tokens, output_tokens, scores, user_hash))"
     assert psql(collector.dsn, f"SELECT {columns} FROM collector.execution_log WHERE cost = 1.5") == "1"
+    found_by = "currency = 'EUR' AND time_to_first_token_ms = 4 AND total_tokens = 6 AND tools = '{x}'"
+    assert psql(collector.dsn, f"SELECT count(*) FROM collector.execution_log WHERE {found_by}") == str(len(names))
 
 
 async def test_feedback_may_precede_its_execution(collector: "Running", reader: httpx.AsyncClient) -> None:

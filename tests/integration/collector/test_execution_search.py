@@ -24,8 +24,24 @@ DIGEST = "sha256:" + "0" * 64
 FIRST: list[dict[str, Any]] = [
     {"id": "a", "target": "answers", "model": "m1", "arm": "base", "latency_ms": 100, "cost": 0.5, "user": "ann"},
     {"id": "b", "target": "answers", "model": "m2", "arm": "candidate", "latency_ms": 900, "outcome": "error"},
-    {"id": "c", "target": "search", "session": "call +49 170 1234567", "scores": {"helpful": 0.25}, "trace_id": "t"},
-    {"id": "d", "target": "search", "prompts": [{"name": "p", "digest": DIGEST}], "usage": {"input_tokens": 7}},
+    {
+        "id": "c",
+        "target": "search",
+        "session": "call +49 170 1234567",
+        "scores": {"helpful": 0.25},
+        "trace_id": "t",
+        "tools": ["mail", {"name": "find", "arguments": '{"city":"Rome"}'}],
+        "cost": 0.5,
+        "currency": "EUR",
+    },
+    {
+        "id": "d",
+        "target": "search",
+        "prompts": [{"name": "p", "digest": DIGEST}],
+        "usage": {"input_tokens": 7, "output_tokens": 2, "cached_input_tokens": 5},
+        "time_to_first_token_ms": 40,
+        "contexts": [{"id": "faq-3", "text": "Opening hours"}],
+    },
     {"id": "e", "target": "search", "prompts": [{"name": "p", "version": "v2"}], "input": "Wo ist die STRASSE?"},
 ]
 FEEDBACK: list[dict[str, Any]] = [
@@ -75,7 +91,16 @@ FILTERS: list[tuple[dict[str, str], str]] = [
     ({"metric": "latency_ms", "min": "500"}, "b"),
     ({"metric": "latency_ms", "max": "100"}, "a"),
     ({"metric": "cost_usd", "min": "0.5", "max": "0.5"}, "a"),
+    ({"metric": "cost_eur", "min": "0.5"}, "c"),
+    ({"metric": "cost_chf"}, ""),
     ({"metric": "input_tokens", "min": "1"}, "d"),
+    ({"metric": "total_tokens", "min": "9", "max": "9"}, "d"),
+    ({"metric": "cached_input_tokens", "max": "5"}, "d"),
+    ({"metric": "time_to_first_token_ms", "max": "50"}, "d"),
+    ({"tool": "find"}, "c"),
+    ({"tool": "fin"}, ""),
+    ({"q": "FAQ-3"}, "d"),
+    ({"q": '"city"'}, "c"),
     ({"metric": "thumb", "max": "0"}, "b"),
     ({"metric": "thumb", "min": "1"}, "a"),
     ({"metric": "score.helpful"}, "dc"),
@@ -213,7 +238,7 @@ async def test_trace_is_a_tree_with_timings_feedback_and_sums(collector: "Runnin
         {"id": "child", "parent_id": "root", "cost": 0.5, "usage": {"input_tokens": 3}, "latency_ms": 30},
         {"id": "second", "parent_id": "root", "scores": {"helpful": 1}},
         {"id": "third", "parent_id": "root", "latency_ms": 55},
-        {"id": "root", "cost": 1, "latency_ms": 100.5},
+        {"id": "root", "cost": 1, "latency_ms": 100.5, "usage": {"total_tokens": 3}},
         {"id": "orphan", "parent_id": "elsewhere"},
     ]
     for each in executions:
@@ -228,9 +253,18 @@ async def test_trace_is_a_tree_with_timings_feedback_and_sums(collector: "Runnin
     ]  # fmt: skip
     assert found["started_at"] == "2026-11-21T11:59:59.979500Z"
     assert [len(it["feedback"]) for it in found["items"]] == [1, 0, 0, 0, 0, 0]
-    sums = {name: found[name] for name in ("cost", "input_tokens", "output_tokens", "truncated")}
-    assert sums == {"cost": 1.5, "input_tokens": 7, "output_tokens": 1, "truncated": False}
+    sums = {name: found[name] for name in ("cost", "currency", "input_tokens", "output_tokens", "total_tokens")}
+    assert sums == {"cost": 1.5, "currency": "USD", "input_tokens": 7, "output_tokens": 1, "total_tokens": 8}
+    assert found["truncated"] is False
     assert (await reader.get("/v1/traces/other")).json()["code"] == "trace-unknown"
+
+
+async def test_costs_in_several_currencies_have_no_sum(collector: "Running", reader: httpx.AsyncClient) -> None:
+    for currency in ("EUR", "CHF"):
+        await collector.post("executions", {"target": "agent", "trace_id": "t", "cost": 1, "currency": currency})
+    await deliver(collector)
+    found = (await reader.get("/v1/traces/t")).json()
+    assert (found["cost"], found["currency"]) == (None, None)
 
 
 async def test_long_trace_is_truncated(

@@ -1,11 +1,10 @@
-"""Requests that are answered from the HTTP parser get the same answers as through ASGI, and leave the same rows."""
+"""Requests that skip the HTTP parser get the same answers as through it and ASGI, and leave the same rows."""
 
 import asyncio
 import contextlib
 import gzip
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +14,10 @@ from hypothesis import strategies as st
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from collector.api.fast_path import FastPathProtocol, fast_path
+from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
+from collector.domain.validation import parse_object
+from collector.ingest.service import IngestService, PostedObject
 from shared.web.connection_limits import ConnectionLimits, guarded
 from tests.support.databases import psql
 from tests.support.eventually import eventually
@@ -81,7 +82,7 @@ class Server:
         def counted(*arguments: Any) -> Any:
             self.fast += 1
             submitted = submit(*arguments)  # if it raises, that is the answer
-            self.fast -= submitted is None
+            self.fast -= not submitted
             return submitted
 
         self.endpoint.submit = counted  # type: ignore[method-assign, assignment]
@@ -177,14 +178,18 @@ HEADERS = st.lists(st.sampled_from([
     b"Content-Encoding: br", b"Connection: close", b"Connection: keep-alive", b"Expect: 100-continue",
     b"Date: Sat, 21 Nov 2026 13:00:00 GMT", b"Date: yesterday", b"X-Forwarded-For: 192.0.2.9",
     b"Traceparent: 00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01", b"Authorization: Bearer nonsense",
-    b"Upgrade: websocket\r\nConnection: upgrade",
+    b"Upgrade: websocket\r\nConnection: upgrade", b"Connection: Keep-Alive, close", b"Content-Length: 5",
+    b"Transfer-Encoding: x", b"Idempotency-Key:k1", b"Idempotency-Key:  k1", b"Idempotency-Key: k1 ",
+    b"Idempotency-Key: k1\t", b"idempotency-KEY: k1", b"Idempotency-Key:", b"Idempotency-Key: ", b"Idempotency-Key : k",
+    b" Idempotency-Key: k1", b"X-Any_Name!: 1", b"X (Y): 1", b"X-Text: \xe9\x80", b"X-Text: a\x01b", b"X-Text: a\rb",
+    b"X-Text: a\nb", b"X-Text: a\x7fb", b"X-Text: a: b", b"Host", b"",
 ]), max_size=3)  # fmt: skip
 PATHS = st.sampled_from([b"/v1/feedback"] * 4 + [b"/v1/executions"] * 3 + [
     b"/v1/executions/e1", b"/v1/feedback?dry=1", b"/v1/feedback/", b"/v1/f%65edback", b"/", b"http://x/v1/feedback",
 ])  # fmt: skip
 ORDINARY = st.builds(
     request, BODIES, st.sampled_from([b"/v1/feedback", b"/v1/executions"]),
-    headers=st.lists(st.sampled_from([b"Idempotency-Key: k1", b"Connection: close"]), max_size=1),
+    headers=st.lists(st.sampled_from([b"Idempotency-Key: k1", b"Connection: keep-alive"]), max_size=1),
 )  # fmt: skip
 ODD = st.builds(
     request, BODIES, PATHS, st.sampled_from([b"POST"] * 6 + [b"PUT", b"GET", b"HEAD"]),
@@ -193,13 +198,15 @@ ODD = st.builds(
 )  # fmt: skip
 
 
-REQUESTS = st.one_of(ORDINARY, ODD)
+REQUESTS = st.one_of(ORDINARY, ORDINARY, ODD)
 
 
 @st.composite
 def conversations(draw: st.DrawFn) -> tuple[list[bytes], int]:
-    """Return the reads of one connection, and the number of its requests: pipelined, and cut anywhere."""
+    """Return the reads of one connection, and the number of its requests: one by one, or pipelined and cut anywhere."""
     sent = draw(st.lists(REQUESTS, min_size=1, max_size=3))
+    if draw(st.booleans()):
+        return sent, len(sent)
     data = b"".join(sent)
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=2)))
     ends = [*cuts, len(data)]
@@ -219,7 +226,7 @@ async def test_both_ways_answer_the_same(servers: tuple[Server, Server]) -> None
         found = await asyncio.gather(*(server.exchange(reads, count) for server in servers))
         assert found[0] == found[1], b"|".join(reads)
     assert servers[0].rows() == servers[1].rows()
-    assert servers[0].fast > len(cases) / 5
+    assert servers[0].fast > len(cases) / 10  # most conversations are cut, or begin with an odd request
     assert servers[1].fast == 0
 
 
@@ -248,7 +255,10 @@ async def test_it_answers_after_the_commit_only(servers: tuple[Server, Server]) 
     for connection in server.running.parts.write_connections:
         connection.session = held  # type: ignore[method-assign]
     protocol, transport = server.connect()
-    protocol.data_received(request(headers=[b"Idempotency-Key: k1"]) + request(headers=[b"Idempotency-Key: k1"]))
+    protocol.data_received(request(headers=[b"Idempotency-Key: k1"]))
+    assert not protocol.guard.is_waiting(protocol)  # the client has no deadline while its request is being written
+    protocol.data_received(request(headers=[b"Idempotency-Key: k1"]))  # waits for the first, in the parser's pipeline
+    assert server.fast == 1
     for _ in range(20):
         await asyncio.sleep(0)
     assert transport.written == b""
@@ -256,6 +266,7 @@ async def test_it_answers_after_the_commit_only(servers: tuple[Server, Server]) 
     hold.set()
     await eventually(lambda: transport.written.count(b"HTTP/1.1 200") == 2)
     assert [b"accepted" in transport.written, b"duplicate" in transport.written] == [True, True]
+    assert protocol.guard.is_waiting(protocol)
     assert server.running.count("receipts") == 1
 
 
@@ -283,15 +294,11 @@ async def test_an_answer_before_the_commit_would_be_noticed(
 ) -> None:
     """The broken variant of `test_it_answers_after_the_commit_only`."""
 
-    def answer_at_once(self: FastPathProtocol, content: bytes) -> bool:
-        submitted = self.endpoint.submit(self.headers, "feedback", ("ingest",), content)
-        if submitted is None:
-            return False
-        submitted.on_written = partial(self._respond_written, self._new_cycle())
-        submitted.resolve(["accepted"])
-        submitted.on_written = None
-        return True
+    def answer_at_once(self: IngestService, post: PostedObject) -> None:
+        item = parse_object(post.route, post.content, post.context)
+        self._committer.enqueue([item], 1, lambda _: None)
+        post.resolve(item.id, "accepted")
 
-    monkeypatch.setattr(FastPathProtocol, "_answer", answer_at_once)
+    monkeypatch.setattr(IngestService, "submit", answer_at_once)
     with pytest.raises(AssertionError):
         await test_it_answers_after_the_commit_only(servers)

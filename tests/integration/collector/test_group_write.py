@@ -26,7 +26,8 @@ START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SHARDS = 4
 TABLES = {
     "receipts": "key, body",
-    "executions": "reference, trace, project, environment, target, facts, recorded_values, revision, received_at",
+    "executions": "reference, trace, session, version, project, environment, target, facts, recorded_values, revision,"
+    " received_at",
     "current_feedback": "slot, feedback_id, value, label, updated_at",
     "waiting": "event_id, reference, project, environment, payload, received_at, traceparent",
     "observed": "project, environment, name, digest, documented, first_seen",
@@ -47,18 +48,22 @@ about = st.fixed_dictionaries(
         "user": st.sampled_from(["ann", "bob"]),
         "execution_id": st.sampled_from(["e0", "e1"]),
         "trace_id": st.sampled_from(["t0", "t1"]),
+        "session": st.sampled_from(["s0", "s1"]),
         "consent": st.just({"quality": False}),
     },
-).filter(lambda body: "execution_id" in body or "trace_id" in body)
+).filter(lambda body: not body.keys().isdisjoint(("execution_id", "trace_id", "session")))
 feedback = st.builds(lambda kind, rest: {**kind, **rest}, kinds, about)
 execution = st.fixed_dictionaries(
     {"target": st.just("bot")},
     optional={
         "id": st.sampled_from(["e0", "e1"]),
         "trace_id": st.sampled_from(["t0", "t1"]),
+        "session": st.sampled_from(["s0", "s1"]),
+        "parent_id": st.just("e9"),
         "output": st.sampled_from(["yes", "no"]),
         "scores": st.sampled_from([{"a": 1.0}, {"b": 2.0}]),
-        "prompts": st.sampled_from(DIGESTS).map(lambda digest: [{"name": "p", "digest": digest}]),
+        "prompts": st.sampled_from(DIGESTS).map(lambda digest: [{"name": "p", "digest": digest}])
+        | st.sampled_from("12").map(lambda version: [{"name": "p", "version": version}]),
     },
 )
 item = st.tuples(
@@ -218,7 +223,8 @@ async def test_a_write_whose_snapshot_is_outdated_changes_nothing(
 
 async def test_keys_are_looked_up_by_index(writer: Writer) -> None:
     """This includes empty tables: the statements are planned once."""
-    items = parse([*EXAMPLE[0], *EXAMPLE[3]], 0)
+    session = ("feedback", {"kind": "label", "value": "good", "session": "s0"})
+    items = parse([*EXAMPLE[0], *EXAMPLE[3], (session, "k9")], 0)
     read: list[str] = []
 
     async def fetch(sql: str, *values: object) -> list[Any]:
@@ -228,4 +234,4 @@ async def test_keys_are_looked_up_by_index(writer: Writer) -> None:
 
     await GroupRepository(type("Explaining", (), {"fetch": staticmethod(fetch)}), SHARDS).read(references_of(items))
     assert not [line for line in read if "Seq Scan" in line]
-    assert sum("Index Scan" in line for line in read) == 4, "\n".join(read)
+    assert sum("Index Scan" in line for line in read) == 7, "\n".join(read)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from ratchet.prompt import parse
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
@@ -350,6 +351,35 @@ async def test_key_over_its_quota_gets_retry_after(
     assert limited.count("waiting") == 4
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "content", "headers", "status"),
+    [
+        ("/v1/feedback", "wrong", b"{}", {}, 401),
+        ("/v1/feedback", "reader", b"{}", {}, 403),
+        ("/v1/feedback", "ingest", b"{", {}, 400),
+        ("/v1/feedback", "ingest", b"{}", {}, 422),
+        ("/v1/feedback?x=1", "ingest", b"{}", {}, 422),
+        ("/v1/feedback", "ingest", b"x" * 2_100_000, {}, 413),
+        ("/v1/feedback", "ingest", b"{}", {"Content-Type": "text/plain"}, 415),
+        ("/v1/feedback", "wrong", b"{}", {"Content-Type": "application/x-ndjson"}, 401),
+        ("/v1/feedback", "ingest", b"{", {"Content-Type": "application/x-ndjson"}, 422),
+        ("/v1/traces", "wrong", b"{}", {"Content-Type": "application/json"}, 401),
+        ("/v1/traces", "ingest", b"{", {"Content-Type": "application/json"}, 400),
+        ("/v1/traces", "ingest", b"{}", {"Content-Type": "text/plain"}, 415),
+    ],
+)
+async def test_refusals_tell_the_rest_of_the_quota(
+    collector: "Running", add_key: Callable[..., str], path: str, key: str, content: bytes, headers: dict[str, str],
+    status: int,
+) -> None:  # fmt: skip
+    keys = {"wrong": "rk_no_key", "ingest": collector.keys["ingest"], "reader": add_key(collector.dsn, "r", "read")}
+    sent = {"Authorization": f"Bearer {keys[key]}", **headers}
+    for _ in range(2):  # the second time, the key is known before it is looked up
+        answer = await collector.client.post(path, content=content, headers=sent)
+        assert answer.status_code == status, answer.text
+        assert {"ratelimit", "ratelimit-policy"} <= answer.headers.keys()
+
+
 async def test_public_key_may_send_only_small_bodies(collector: "Running", add_key: Callable[..., str]) -> None:
     ingest, browser = collector.keys["ingest"], add_key(collector.dsn, "web", "browser-ingest")
     comments = [{**DOWN, "user": str(number), "kind": "comment", "value": "x" * 900} for number in range(100)]
@@ -364,13 +394,21 @@ async def test_public_key_may_send_only_small_bodies(collector: "Running", add_k
 async def test_concurrent_retries_and_retries_after_a_restart_count_once(
     collector: "Running", instance: Callable[..., Any]
 ) -> None:
-    """Reliability row H5: each key is retried concurrently, by clients that do not know the outcome."""
+    """Reliability row H5: each key is retried concurrently, by clients that do not know the outcome.
+
+    Refused with 429 or 503, a client tries again, as the SDK does; 400 requests are open at a time.
+    """
     keys, retries = scaled(20, 1_000), scaled(5, 20)
+    open_requests = asyncio.Semaphore(400)
 
     async def post(running: Any, number: int, value: str) -> httpx.Response:
-        answer: httpx.Response = await running.post("feedback", {**DOWN, "user": str(number), "value": value},
-                                                Idempotency_Key=f"k{number}")  # fmt: skip
-        return answer
+        body = {**DOWN, "user": str(number), "value": value}
+        while True:
+            async with open_requests:
+                answer: httpx.Response = await running.post("feedback", body, Idempotency_Key=f"k{number}")
+            if answer.status_code not in (429, 503):
+                return answer
+            await asyncio.sleep(0.1)
 
     async def retry_all(running: Any) -> Counter[str]:
         answers = await asyncio.gather(

@@ -18,6 +18,7 @@ from shared.events.promotion import Authorisation, PromptLive, Signature
 from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord
 from tests.support.databases import psql
@@ -36,7 +37,7 @@ def received(event: Any) -> Received[Any]:
 
 async def submit(collector: "Running", *events: Any) -> None:
     """Pass events to their handler as delivery does: after a claim, in one transaction."""
-    handlers = Handlers(collector.parts.service, collector.parts.platform.keys, 4)
+    handlers = Handlers(collector.parts.service, collector.parts.platform.keys, ErasedSubjects("collector"), 4)
     handler = handlers.ingest_submitted if isinstance(events[0], SubmittedItem) else handlers.save_served_prompts
     batch = [received(event) for event in events]
     async with collector.parts.platform.store.begin() as tx:
@@ -161,7 +162,7 @@ async def test_no_table_contains_an_api_key(collector: "Running") -> None:
         good.model_dump_json(),
     ]
     platform = collector.parts.platform
-    handlers = Handlers(collector.parts.service, platform.keys, 4)
+    handlers = Handlers(collector.parts.service, platform.keys, ErasedSubjects("collector"), 4)
     (subscription,) = (each for each in handlers.subscriptions() if each.name == "submitted")
     delivery = Delivery(
         "collector.submitted", subscription, platform.store, collector.clock, Metrics("t"), DeadLetterBudget(9)

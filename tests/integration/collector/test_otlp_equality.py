@@ -1,18 +1,24 @@
-"""One execution sent by the HTTP API, by the SDK and by an OpenTelemetry exporter leaves the same event."""
+"""One execution that comes by the HTTP API, the SDK, OpenTelemetry or CloudWatch Logs leaves the same event.
+
+What is logged is a line of JSON with the fields of the HTTP API.
+"""
 
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from moto import mock_aws
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.trace import format_span_id, format_trace_id
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import format_span_id, format_trace_id, set_span_in_context
 
 from ratchet import Ratchet
+from tests.support.cloudwatch import GROUP, LogsBench
 from tests.support.listening_app import listening
 from tests.support.spans import START
 
@@ -27,17 +33,34 @@ EXECUTION: dict[str, Any] = {
     "target": "answers",
     "prompts": [{"name": "answer", "digest": DIGEST, "version": "7"}],
     "model": "gpt-4o-2024",
-    "parameters": {"temperature": 0.5, "max_tokens": 50},
+    "parameters": {"temperature": 0.5, "max_tokens": 50, "tools": '["get_weather"]'},
     "input": MESSAGES,
     "output": [{"role": "assistant", "content": "It rains."}],
-    "contexts": ["Paris: rain"],
-    "tools": ["get_weather"],
+    "contexts": ["Paris: rain", {"id": "doc-7", "text": "Paris: 12 °C", "score": 0.75}],
+    "tools": [
+        {
+            "name": "get_weather",
+            "arguments": '{"city":"Paris","for":"a@b.example"}',
+            "result": "rain",
+            "outcome": "ok",
+            "latency_ms": 40.0,
+        }
+    ],
     "arm": "b",
     "user": "ann",
     "session": "c-1",
-    "usage": {"input_tokens": 11, "output_tokens": 7},
+    "usage": {
+        "input_tokens": 11,
+        "output_tokens": 7,
+        "cached_input_tokens": 8,
+        "cache_write_tokens": 1,
+        "reasoning_tokens": 2,
+        "total_tokens": 18,
+    },
     "cost": 0.25,
+    "currency": "EUR",
     "latency_ms": 250.0,
+    "time_to_first_token_ms": 80.0,
     "outcome": "ok",
     "scores": {"relevance": 0.5},
     "attributes": {"gen_ai.operation.name": "chat", "plan": "pro"},
@@ -52,6 +75,11 @@ SPAN: dict[str, Any] = {
     "gen_ai.conversation.id": "c-1",
     "gen_ai.usage.input_tokens": 11,
     "gen_ai.usage.output_tokens": 7,
+    "gen_ai.usage.cache_read.input_tokens": 8,
+    "gen_ai.usage.cache_creation.input_tokens": 1,
+    "gen_ai.usage.reasoning.output_tokens": 2,
+    "gen_ai.usage.total_tokens": 18,
+    "gen_ai.response.time_to_first_chunk": 0.08,
     "gen_ai.input.messages": json.dumps(
         [{"role": it["role"], "parts": [{"type": "text", "content": it["content"]}]} for it in MESSAGES]
     ),
@@ -60,12 +88,16 @@ SPAN: dict[str, Any] = {
     ),
     "gen_ai.tool.definitions": json.dumps([{"type": "function", "name": "get_weather"}]),
     "retrieval.documents.0.document.content": "Paris: rain",
+    "retrieval.documents.1.document.id": "doc-7",
+    "retrieval.documents.1.document.content": "Paris: 12 °C",
+    "retrieval.documents.1.document.score": 0.75,
     "annotations.0.annotation.name": "relevance",
     "annotations.0.annotation.score": 0.5,
     "user.id": "ann",
     "plan": "pro",
     "ratchet.arm": "b",
     "ratchet.cost": 0.25,
+    "ratchet.currency": "EUR",
     "ratchet.prompt.name": "answer",
     "ratchet.prompt.digest": DIGEST,
     "ratchet.prompt.version": "7",
@@ -74,16 +106,57 @@ SPAN: dict[str, Any] = {
 }
 
 
+TOOL: dict[str, Any] = {
+    "gen_ai.operation.name": "execute_tool",
+    "gen_ai.tool.name": "get_weather",
+    "gen_ai.tool.call.arguments": '{"city":"Paris","for":"a@b.example"}',
+    "gen_ai.tool.call.result": "rain",
+}
+
+
 def export_span(url: str, key: str) -> tuple[str, str]:
-    """Export one span over a socket. Return its trace id and its span id."""
+    """Export a call and that of a tool in one request. Return the trace id and the span id of the former."""
     exporter = OTLPSpanExporter(endpoint=f"{url}/v1/traces", headers={"authorization": f"Bearer {key}"})
     provider = TracerProvider(resource=Resource({"service.name": "shop", "ratchet.target": "answers"}))
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    span = provider.get_tracer("app").start_span("chat", attributes=SPAN, start_time=START)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    tracer = provider.get_tracer("app")
+    span = tracer.start_span("chat", attributes=SPAN, start_time=START)
+    tool = tracer.start_span("tool", set_span_in_context(span), attributes=TOOL, start_time=END)
+    tool.end(end_time=END + 40_000_000)
     span.end(end_time=END)
     provider.shutdown()
     found = span.get_span_context()
     return format_trace_id(found.trace_id), format_span_id(found.span_id)
+
+
+COLUMNS: dict[str, Any] = {
+    **{name: name for name in ("id", "trace_id", "target", "model", "input", "output", "contexts", "tools", "arm")},
+    **{name: name for name in ("user", "session", "cost", "currency", "latency_ms", "time_to_first_token_ms")},
+    **{name: name for name in ("outcome", "occurred_at")},
+    "prompt": "prompts.name",
+    "digest": "prompts.digest",
+    "version": "prompts.version",
+    **{
+        family: {name: f"{family}.{name}" for name in EXECUTION[family]}
+        for family in ("parameters", "usage", "scores", "consent")
+    },
+    "attributes": {"gen_ai.operation.name": "operation", "plan": "attributes.plan"},
+}
+
+
+async def pull_from_logs(collector: "Running", body: dict[str, Any]) -> None:
+    """Log an execution twenty minutes ago, with moto, and pull it."""
+    at = collector.clock.now() - timedelta(minutes=20)
+    text = json.dumps({**body, "operation": body["attributes"]["gen_ai.operation.name"]})
+    with mock_aws():
+        logs = boto3.client("logs", region_name="eu-central-1")
+        logs.create_log_group(logGroupName=GROUP)
+        logs.create_log_stream(logGroupName=GROUP, logStreamName="s")
+        events = [{"timestamp": int(at.timestamp() * 1000), "message": f"INFO {text}"}]
+        logs.put_log_events(logGroupName=GROUP, logStreamName="s", logEvents=events)
+        parts = collector.parts
+        bench = LogsBench(parts.platform.engine, parts.service, collector.clock, logs)
+        assert await bench.run(environment="logs", target=None, columns=COLUMNS)
 
 
 def record_by_sdk(url: str, key: str, execution_id: str, trace_id: str) -> None:
@@ -96,7 +169,7 @@ def record_by_sdk(url: str, key: str, execution_id: str, trace_id: str) -> None:
         assert client.flush()
 
 
-async def test_an_execution_is_the_same_by_three_ways(collector: "Running", add_key: Callable[..., str]) -> None:
+async def test_an_execution_is_the_same_by_four_ways(collector: "Running", add_key: Callable[..., str]) -> None:
     """Each in its own environment, since the same id in one environment would be a duplicate."""
     collector.clock.advance(datetime.now(UTC) - collector.clock.now())  # the SDK sends the time by its own clock
     keys = {name: add_key(collector.dsn, name, "ingest", environment=name) for name in ("http", "sdk", "otlp")}
@@ -107,8 +180,10 @@ async def test_an_execution_is_the_same_by_three_ways(collector: "Running", add_
         body = {**EXECUTION, "id": execution_id, "trace_id": trace_id}
         answer = await collector.post("executions", body, Authorization=f"Bearer {keys['http']}")
         assert answer.status_code == 200, answer.text
+    await pull_from_logs(collector, body)
     events = {event.pop("environment"): event for event in collector.events("execution.recorded")}
-    assert events.keys() == keys.keys()
+    assert events.keys() == {*keys, "logs"}
     assert events["otlp"] == events["http"]
+    assert events["logs"] == events["http"]
     assert events["sdk"] == events["http"]
     assert events["otlp"]["facts"]["input"] == "Mail [email] about Paris"

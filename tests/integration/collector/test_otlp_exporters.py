@@ -46,13 +46,17 @@ async def test_instrumented_apps_are_recorded(collector: "Running") -> None:
         assert with_tool["facts"]["output"] == 'get_weather({"city":"Paris"})'
         assert failed["facts"]["outcome"] == "error"
         if instrumentation != "opentelemetry":  # it does not record tools
-            assert with_tool["tools"] == ["get_weather"]
+            assert with_tool["parameters"]["tools"] == '["get_weather"]'
+            assert (with_tool["tools"], with_tool["tool_details"]) == (
+                ["get_weather"], [{"arguments": '{"city":"Paris"}'}],
+            )  # fmt: skip
 
 
 def assert_answered(event: dict[str, Any]) -> None:
     facts = event["facts"]
     assert (facts["input"], facts["output"], facts["outcome"]) == (QUESTION, ANSWER, "ok")
-    assert (facts["model"], event["usage"]) == ("gpt-4o-2024", {"input_tokens": 11, "output_tokens": 7})
+    tokens = {"input_tokens": 11, "output_tokens": 7}
+    assert (facts["model"], {**event["usage"], **tokens}) == ("gpt-4o-2024", event["usage"])
     assert event["parameters"]["temperature"] == "0.5"
     assert event["latency_ms"] > 0
     assert "parent_id" not in facts

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from analyzer.domain.metrics.extraction import from_execution
 from analyzer.domain.model import Reading
 from collector.domain.completion import Completion, complete
+from collector.domain.log_entries import merge
 from collector.domain.model import Mismatch, NewExecution, Origin, RecordedExecution
 from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_completion, parse_execution
@@ -26,15 +27,17 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CONTEXT = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 FIRST: dict[str, Any] = {"id": "e1", "target": "bot", "prompts": [{"name": "p", "version": "1"}], "trace_id": "t"}
 WORDS = st.text("abc", min_size=1, max_size=3)
+TOOL_CALLS = st.fixed_dictionaries({"name": WORDS, "arguments": st.just({"q": 1})})
 LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "model": WORDS, "input": WORDS, "output": st.just("call +49 170 1234567"), "user": WORDS, "session": WORDS,
-        "contexts": st.lists(WORDS, max_size=2), "tools": st.lists(WORDS, max_size=2), "arm": WORDS,
-        "cost": st.floats(0, 9), "latency_ms": st.integers(0, 900), "outcome": st.sampled_from(["ok", "error"]),
+        "contexts": st.lists(WORDS, max_size=2), "tools": st.lists(WORDS | TOOL_CALLS, max_size=2), "arm": WORDS,
+        "cost": st.floats(0, 9), "time_to_first_token_ms": st.integers(0, 900),
+        "latency_ms": st.integers(0, 900), "outcome": st.sampled_from(["ok", "error"]),
         "scores": st.dictionaries(WORDS, st.floats(0, 1), max_size=3), "parameters": st.dictionaries(WORDS, WORDS),
         "attributes": st.dictionaries(WORDS, WORDS | st.booleans(), max_size=3),
-        "usage": st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 9)),
+        "usage": st.dictionaries(st.sampled_from(["input_tokens", "output_tokens", "total_tokens"]), st.integers(0, 9)),
     },
 )  # fmt: skip
 DIVIDED = ("scores", "attributes", "usage")
@@ -98,8 +101,12 @@ def _with_empty_values(facts: dict[str, Any], like: dict[str, Any]) -> dict[str,
     [
         ({"output": "a"}, {"output": "b"}, ["output"]),
         ({"cost": 0.0}, {"cost": 1.0}, ["cost"]),
+        ({"cost": 1.0}, {"cost": 1.0, "currency": "EUR"}, ["cost"]),
+        ({"cost": 1.0, "currency": "EUR"}, {"cost": 1.0, "currency": "CHF"}, ["cost"]),
         ({"latency_ms": 5, "scores": {"x": 1.0}}, {"latency_ms": 6, "scores": {"x": 2.0}}, ["latency_ms", "scores.x"]),
         ({"contexts": ["a"]}, {"contexts": ["b"]}, ["contexts"]),
+        ({"contexts": ["a"]}, {"contexts": [{"text": "a", "score": 0.5}]}, ["contexts"]),
+        ({"tools": [{"name": "a", "outcome": "ok"}]}, {"tools": ["a"]}, ["tools"]),
         ({"attributes": {"a": "b"}}, {"attributes": {"a": "c"}}, ["attributes.a"]),
         ({"usage": {"input_tokens": 1}}, {"usage": {"input_tokens": 2}}, ["usage.input_tokens"]),
         ({}, {"target": "other"}, ["target"]),
@@ -110,7 +117,7 @@ def _with_empty_values(facts: dict[str, Any], like: dict[str, Any]) -> dict[str,
     ],
 )
 def test_different_value_is_rejected_by_field(first: dict[str, Any], later: dict[str, Any], named: list[str]) -> None:
-    changed: dict[str, Any] = {"output": "a", "tools": ["new"], **later}
+    changed: dict[str, Any] = {"output": "a", "arm": "new", **later}
     found = complete(kept(new_execution(**first)), new_execution(**changed))
     assert isinstance(found, Mismatch)
     refused = outcome_of(found)
@@ -131,6 +138,19 @@ def test_completion_event_has_all_facts_and_only_new_other_fields() -> None:
     assert (event.facts.input, event.facts.output, event.facts.occurred_at) == ("Why?", "42", NOW)
     assert (event.latency_ms, event.cost, event.scores, event.contexts) == (None, 0.0, {"y": 0.0}, ())
     assert event.received_at == NOW + timedelta(minutes=1)
+
+
+def test_currency_comes_with_its_cost_once() -> None:
+    priced: dict[str, Any] = {"cost": 2, "currency": "EUR"}
+    first = complete(kept(new_execution()), new_execution(**priced))
+    assert isinstance(first, Completion)
+    second = complete(first.execution, new_execution(**priced, latency_ms=5))
+    assert isinstance(second, Completion)
+    events = [ExecutionRecorded.model_validate_json(each.payload) for each in (first, second)]
+    assert [(event.cost, event.currency, event.latency_ms) for event in events] == [(2, "EUR", None), (None, None, 5)]
+    assert events[0].completes == ("cost",)
+    merged = merge(*events[::-1])
+    assert (merged.cost, merged.currency, merged.latency_ms) == (2, "EUR", 5)
 
 
 def test_completion_too_large_or_of_an_older_version_is_rejected() -> None:

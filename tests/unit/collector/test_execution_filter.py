@@ -17,7 +17,9 @@ def test_every_metric_of_named_feedback_is_accepted(kind: ValueKind, name: str, 
     assert is_metric(metric_name(kind, name, implicit))
 
 
-@pytest.mark.parametrize("metric", [*EXECUTION_METRICS, "thumb", "rating", "implicit.thumb", "score.a.b"])
+@pytest.mark.parametrize(
+    "metric", [*EXECUTION_METRICS, "cost_usd", "cost_eur", "thumb", "rating", "implicit.thumb", "score.a.b"]
+)
 def test_known_metrics_are_accepted(metric: str) -> None:
     assert is_metric(metric)
 
@@ -25,6 +27,7 @@ def test_known_metrics_are_accepted(metric: str) -> None:
 @pytest.mark.parametrize(
     "metric",
     ["", "foo", "score", "score.", "thumb.", "thumbs", "implicit.", "implicit.latency_ms", "implicit.score.", "cost",
+     "cost_", "cost_usdollar", "cost_USD",
      "error_rate", "label", "label.tone", "comment", "latency_ms.x"],
 )  # fmt: skip
 def test_names_without_numbers_are_no_metrics(metric: str) -> None:

@@ -74,6 +74,15 @@ async def test_second_writer_commits_while_one_waits(options: dict[str, Any]) ->
     assert (slow.groups, quick.groups) == ([[1]], [[2]])
 
 
+async def test_an_item_that_is_alone_waits_for_nothing() -> None:
+    written = RecordingWriter()
+    committer = GroupCommitter(written.write, written.write, concurrent_from=1_000, patience=1e6)
+    async with running(committer):
+        for number in range(3):
+            assert await committer.submit([number], 1) == [f"kept {number}"]
+    assert written.groups == [[0], [1], [2]]
+
+
 async def test_few_items_share_the_next_commit_of_the_writer_that_is_busy() -> None:
     first, second = RecordingWriter(), RecordingWriter()
     first.go.clear()

@@ -29,15 +29,19 @@ ORDINARY: dict[Route, dict[str, Any]] = {
     "feedback": {
         "execution_id": "e1", "trace_id": "t", "kind": "label", "value": "fine", "comment": "a\nb", "name": "n",
         "user": "ann",
-        "source": "implicit", "id": "00000000-0000-0000-0000-00000000000A", "project": "shop",
+        "session": "s", "source": "implicit",
+        "evaluator": f"sha256:{'0' * 64}", "id": "00000000-0000-0000-0000-00000000000A", "project": "shop",
         "environment": "production", "occurred_at": "2026-11-21T11:59:59.123456+01:00",
         "consent": {"quality": True, "learning": None},
     },
     "executions": {
         "id": "e1", "trace_id": "t", "parent_id": "p", "target": "bot", "model": "m", "input": "a\nb", "output": "ü",
         "prompts": [{"name": "a/b.c", "digest": f"sha256:{'0' * 64}"}, {"name": "d", "version": "7"}], "arm": "a",
-        "parameters": {"temperature": 0.5, "stop": None, "n": 1, "seed": "x", "stream": False}, "contexts": ["c\n"],
-        "tools": ["search"], "user": "ann", "session": "s", "usage": {"input_tokens": 5}, "cost": 1, "latency_ms": 1.5,
+        "parameters": {"temperature": 0.5, "stop": None, "n": 1, "seed": "x", "stream": False},
+        "contexts": ["c\n", {"id": "d", "text": "t\n", "score": 0.5}, {"id": "e"}],
+        "tools": ["search", {"name": "f", "arguments": {"q": [1]}, "result": "r", "outcome": "ok", "latency_ms": 2}],
+        "user": "ann", "session": "s", "usage": {"input_tokens": 5, "total_tokens": 6}, "cost": 1, "currency": "EUR",
+        "latency_ms": 1.5, "time_to_first_token_ms": 1,
         "outcome": "ok", "project": "shop", "environment": "production",
         "scores": {"helpful": 1, "short": 0.5}, "attributes": {"lang": "de", "beta": True},
         "consent": {"learning": False}, "occurred_at": "2026-11-21 11:59:59Z",
@@ -62,6 +66,7 @@ numbers = st.integers() | st.floats() | st.sampled_from([2**53, 2**53 + 1, 2**63
 scalars = st.none() | st.booleans() | numbers | texts | times
 names = st.sampled_from([
     "quality", "learning", "name", "digest", "version", "document", "input_tokens", "output_tokens", "prompt_tokens",
+    "id", "text", "score", "arguments", "outcome", "latency_ms",
 ]) | texts  # fmt: skip
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=5

@@ -53,21 +53,21 @@ async def test_disconnected_client_gets_no_response() -> None:
 @pytest.mark.parametrize("media", [b"application/json", b"Application/JSON; charset=utf-8", b"application/x.y+json"])
 def test_json_is_accepted(media: bytes) -> None:
     trace = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
-    headers = read_headers([(b"content-type", media), (b"traceparent", trace), (b"idempotency-key", b"k")], 10)
+    headers = read_headers({b"content-type": media, b"traceparent": trace, b"idempotency-key": b"k"}, 10)
     assert (headers.traceparent, headers.idempotency_key) == (trace.decode(), "k")
 
 
 def test_malformed_traceparent_is_ignored() -> None:
-    assert read_headers([(b"traceparent", b"00-x\r\n")], 10).traceparent is None
+    assert read_headers({b"traceparent": b"00-x\r\n"}, 10).traceparent is None
 
 
 @pytest.mark.parametrize(
     ("name", "value", "status"),
     [(b"content-length", b"11", 413), (b"content-length", b"9" * 400, 413), (b"content-length", b"-1", 400),
-     (b"content-type", b"text/html", 415), (b"content-encoding", b"br", 415), (b"idempotency-key", b"\xff", 422)],
+     (b"content-type", b"text/html", 415), (b"idempotency-key", b"\xff", 422)],
 )  # fmt: skip
 def test_invalid_headers_are_rejected(name: bytes, value: bytes, status: int) -> None:
     with pytest.raises(Problem) as caught:
-        read_headers([(name, value)], 10)
+        read_headers({name: value}, 10)
     assert caught.value.status == status
     assert caught.value.errors

@@ -10,12 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain import outbox_messages
+from collector.domain.feedback_items import parse_feedback
 from collector.domain.feedback_values import read_value
 from collector.domain.model import ExecutionContext, Origin, PreviousFeedback, WaitingFeedback
 from collector.domain.request_context import MAX_SKEW, PseudonymKey, RequestContext, clock_skew
-from collector.domain.validation import parse_execution, parse_feedback
-from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated
+from collector.domain.validation import parse_execution
+from shared.events.feedback import (
+    ContextDetail,
+    ExecutionFacts,
+    ExecutionRecorded,
+    FeedbackCreated,
+    ToolDetail,
+)
 from shared.events.message import MAX_PAYLOAD
+from shared.metric_catalog import NEXT_STEPS
 from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -32,6 +40,9 @@ KINDS = st.one_of(
     st.tuples(st.just("rating"), st.integers(1, 5) | st.floats(1, 5)),
     st.tuples(st.just("score"), st.floats(-1e12, 1e12)),
     st.tuples(st.sampled_from(["label", "comment", "correction"]), TEXTS.filter(lambda text: bool(text.strip()))),
+    st.tuples(st.sampled_from(["click", "copy"]), st.none() | st.booleans()),
+    st.tuples(st.just("dwell"), st.floats(0, 1e12)),
+    st.tuples(st.sampled_from(NEXT_STEPS), st.none() | st.just(True)),
 )
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -41,7 +52,7 @@ FEEDBACK = st.builds(
     st.fixed_dictionaries(
         {"execution_id": WORDS},
         optional={"id": st.uuids().map(str), "user": WORDS, "consent": CONSENT, "occurred_at": MOMENTS,
-                  "source": st.sampled_from(["explicit", "implicit"]), "trace_id": WORDS, "project": st.just("shop")},
+                  "source": st.just("implicit"), "trace_id": WORDS, "project": st.just("shop")},
     ),
 )  # fmt: skip
 EXECUTIONS = st.fixed_dictionaries(
@@ -200,18 +211,101 @@ def test_numbers_are_ids() -> None:
 @pytest.mark.parametrize(
     ("given", "counts"),
     [
-        ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "prompt_tokens_details": {}}, (1, 2)),
-        ({"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 9}, (1, 2)),
-        ({"promptTokenCount": 1, "candidatesTokenCount": 2}, (1, 2)),
-        ({"inputTokens": 1}, (1, None)),
-        ({"input_tokens": None, "prompt_tokens": 4}, (4, None)),
-        ({}, (None, None)),
+        (
+            {
+                "prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14,
+                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            (9, 5, 4, None, 3, 14),
+        ),
+        ({"input_tokens": 9, "input_tokens_details": {"cached_tokens": 4}}, (9, None, 4, None, None, None)),
+        (
+            {"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 9, "cache_creation_input_tokens": 4},
+            (14, 2, 9, 4, None, 16),
+        ),
+        (
+            {"inputTokens": 1, "outputTokens": 2, "cacheReadInputTokens": 9, "totalTokens": 12},
+            (10, 2, 9, None, None, 12),
+        ),
+        (
+            {"promptTokenCount": 9, "candidatesTokenCount": 2, "thoughtsTokenCount": 3, "cachedContentTokenCount": 4},
+            (9, 5, 4, None, 3, 14),
+        ),
+        (
+            {"input_tokens": 9, "output_tokens": 5, "input_token_details": {"cache_read": 4, "cache_creation": 1}},
+            (9, 5, 4, 1, None, 14),
+        ),
+        ({"prompt_tokens": 1, "prompt_tokens_details": None, "completion_tokens_details": []}, (1, *(None,) * 5)),
+        ({"inputTokens": 1}, (1, *(None,) * 5)),
+        ({"input_tokens": None, "prompt_tokens": 4}, (4, *(None,) * 5)),
+        ({}, (None,) * 6),
+    ],
+)  # fmt: skip
+def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: tuple[int | None, ...]) -> None:
+    usage = recorded(usage=given).usage
+    assert (
+        usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, usage.cache_write_tokens,
+        usage.reasoning_tokens, usage.total,
+    ) == counts  # fmt: skip
+
+
+def recorded(**fields: Any) -> ExecutionRecorded:
+    return ExecutionRecorded.model_validate_json(parse_execution({"target": "t", **fields}, CONTEXT).payload)
+
+
+def test_contexts_and_tools_are_scrubbed_and_have_one_form() -> None:
+    event = recorded(
+        contexts=["a@b.example", {"text": "plain"}, {"id": 7, "text": "+49 170 1234567", "score": 0.5}, {"id": "d"}],
+        tools=[
+            "search", {"name": "mail", "outcome": None},
+            {"name": "mail", "arguments": {"to": "a@b.example"}, "result": "sent", "outcome": "timeout"},
+        ],
+    )  # fmt: skip
+    assert event.contexts == ("[email]", "plain", "[phone]", "")
+    documents = ContextDetail(id="7", score=0.5), ContextDetail(id="d")
+    assert event.context_details == (ContextDetail(), ContextDetail(), *documents)
+    assert event.tools == ("search", "mail", "mail")
+    mailed = ToolDetail(arguments='{"to":"[email]"}', result="sent", outcome="timeout")
+    assert event.tool_details == (ToolDetail(), ToolDetail(), mailed)
+
+
+def test_texts_and_names_alone_have_no_details() -> None:
+    event = recorded(contexts=["a", {"text": "b"}], tools=["t", {"name": "u"}])
+    assert (event.contexts, event.tools) == (("a", "b"), ("t", "u"))
+    assert (event.context_details, event.tool_details) == ((), ())
+
+
+def test_dollars_are_the_currency_of_a_cost_without_one() -> None:
+    events = [recorded(cost=1, **given) for given in ({}, {"currency": "USD"}, {"currency": "EUR"})]
+    assert [(event.cost, event.currency) for event in events] == [(1.0, None), (1.0, None), (1.0, "EUR")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"currency": "EUR"}, "currency"),
+        ({"cost": 1, "currency": "euro"}, "currency"),
+        ({"cost": 1, "currency": "EUR\n"}, "currency"),
+        ({"contexts": [{}]}, "contexts[0]"),
+        ({"contexts": ["a", {"score": 0.5}]}, "contexts[1]"),
+        ({"contexts": [{"text": "a", "metadata": {}}]}, "contexts[0].metadata"),
+        ({"contexts": [{"text": "a", "score": "high"}]}, "contexts[0].score"),
+        ({"contexts": [5]}, "contexts[0]"),
+        ({"tools": [{"arguments": "{}"}]}, "tools[0].name"),
+        ({"tools": [{"name": "t", "outcome": "good"}]}, "tools[0].outcome"),
+        ({"tools": [{"name": "t", "latency_ms": -1}]}, "tools[0].latency_ms"),
+        ({"tools": [{"name": "t\n"}]}, "tools[0].name"),
+        ({"tools": [["t"]]}, "tools[0]"),
+        ({"tools": [{"name": "t", "arguments": ["x" * 800_000]}]}, "body"),
+        ({"usage": {"prompt_tokens_details": {"cached_tokens": "4"}}}, "usage.cached_input_tokens"),
+        ({"time_to_first_token_ms": -1}, "time_to_first_token_ms"),
     ],
 )
-def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: tuple[int | None, int | None]) -> None:
-    execution = parse_execution({"target": "t", "usage": given}, CONTEXT)
-    usage = ExecutionRecorded.model_validate_json(execution.payload).usage
-    assert (usage.input_tokens, usage.output_tokens) == counts
+def test_invalid_structured_field_is_named(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(Problem) as refused:
+        recorded(**fields)
+    assert [error["field"] for error in refused.value.errors] == [field]
 
 
 def test_values_are_interpreted_by_kind() -> None:

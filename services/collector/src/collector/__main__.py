@@ -1,7 +1,13 @@
-"""`python -m collector` serves; `python -m collector migrate` migrates the schema."""
+"""`python -m collector` serves; `migrate` migrates the schema, `restore` loads archived days back into the log."""
+
+import sys
 
 from collector.app import build_app
+from collector.restore import main
 from collector.settings import CollectorSettings
 from shared.service.cli import run_service
 
-run_service(CollectorSettings, build_app)
+if sys.argv[1:2] == ["restore"]:
+    main(sys.argv[2:])
+else:
+    run_service(CollectorSettings, build_app)

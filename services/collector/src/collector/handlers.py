@@ -15,6 +15,7 @@ from collector.storage.repository import PostgresRepository
 from shared.auth.keys import KeyStore
 from shared.declared_fields import declared_names, declared_path
 from shared.errors import Permanent
+from shared.events.erasure import subject_keys
 from shared.events.feedback import (
     ExecutionRecorded,
     ExecutionSubmitted,
@@ -24,8 +25,11 @@ from shared.events.feedback import (
 )
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.store import Subscription, Tx
 from shared.problems import Problem
+
+LoggedEvent = ExecutionRecorded | FeedbackCreated
 
 _LOG_BATCH = 200
 """Events of the log in one transaction: few, because requests are answered by the same process meanwhile."""
@@ -39,8 +43,9 @@ _ROUTES: dict[type[SubmittedItem], tuple[Route, tuple[str, ...]]] = {
 class Handlers:
     """Handlers that run in the transaction that also marks the events as consumed."""
 
-    def __init__(self, service: IngestService, keys: KeyStore, shards: int) -> None:
+    def __init__(self, service: IngestService, keys: KeyStore, subjects: ErasedSubjects, shards: int) -> None:
         self._service = service
+        self._subjects = subjects
         self._keys = keys
         self._shards = shards
         self._names = declared_names(ExecutionBody, FeedbackBody, ExecutionRecorded, ExecutionSubmitted)
@@ -59,6 +64,7 @@ class Handlers:
         with transient_errors():
             statuses = await ingest(PostgresRepository(await raw_connection(tx), self._shards), items)
         tx.emitted = True
+        self._subjects.count_dropped(statuses.count("erased"))
         if "conflict" in statuses:
             raise Permanent("idempotency-conflict")
         if "changed" in statuses:
@@ -91,14 +97,26 @@ class Handlers:
         with transient_errors():
             repository = PostgresRepository(await raw_connection(tx), self._shards)
             await repository.save_served_prompts(
-                [(live.project, live.environment, live.name, live.digest) for live in prompts]
+                [(live.project, live.environment, live.name, digest) for live in prompts for digest in _digests(live)]
             )
 
     async def log_events(self, tx: Tx, events: Sequence[Received[ExecutionRecorded | FeedbackCreated]]) -> None:
-        """Add executions and feedback to the execution log."""
-        logged = [received.event for received in events]
+        """Add executions and feedback to the execution log, but nothing about erased users."""
         with transient_errors():
+            logged = await self._without_erased(tx, [received.event for received in events])
             log = ExecutionLogRepository(await raw_connection(tx))
             if executions := [event for event in logged if isinstance(event, ExecutionRecorded)]:
                 await log.add_executions(executions)
             await log.add_feedback(event for event in logged if isinstance(event, FeedbackCreated))
+
+    async def _without_erased(self, tx: Tx, events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        users = [subject_keys(event) for event in events]
+        erased = await self._subjects.find(tx.conn, {key for keys in users for key in keys})
+        kept = [event for event, keys in zip(events, users, strict=True) if erased.isdisjoint(keys)]
+        self._subjects.count_dropped(len(events) - len(kept))
+        return kept
+
+
+def _digests(live: PromptLive) -> tuple[str, ...]:
+    """Return the digests that a live version serves: two during a rollout."""
+    return (live.digest,) if live.rollout is None else (live.digest, live.rollout.digest)

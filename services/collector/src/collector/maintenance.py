@@ -1,4 +1,4 @@
-"""Periodic jobs: send feedback that waited for its execution, and delete what is older than its retention."""
+"""Periodic jobs: send feedback that waited for its execution, archive, and delete what is older than its retention."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from collector.domain.outbox_messages import feedback_created_message
 from collector.settings import CollectorSettings
+from collector.storage.archive.execution_archive import ExecutionArchive
+from collector.storage.archive.worker_process import WorkerFailure
 from collector.storage.connections import DedicatedConnection
 from collector.storage.execution_log import ExecutionLogRepository
 from collector.storage.repository import PostgresRepository
@@ -22,7 +24,11 @@ _BUSY_FOR_S = 60.0
 _DELETE_INTERVAL = timedelta(hours=1)
 _BATCH = 500
 _LOG_BATCHES = 20
-"""Batches of expired log entries that one run deletes, so that feedback does not wait for it; the next run goes on."""
+"""Batches of expired log entries that one run deletes, so that feedback does not wait; the next run continues."""
+
+_ARCHIVE_INTERVAL_S = 3600.0
+_ARCHIVE_FILES = 20
+"""Files that one run of the archive's job writes; while there is more, the next run follows at once."""
 
 RACE_WINDOW = timedelta(minutes=10)
 """Longer than any transaction: older feedback can't have missed a concurrently recorded execution."""
@@ -71,7 +77,7 @@ class Maintenance:
         self._join_since = now - RACE_WINDOW
         if now >= self._delete_at:
             await self._delete_expired(now)
-            if await self._delete_logged(now):
+            if self._settings.archive_url or await self._delete_logged(now):
                 self._delete_at = now + _DELETE_INTERVAL
         return sent
 
@@ -79,6 +85,7 @@ class Maintenance:
         """Send a batch of feedback that need not wait any longer; return its size."""
         async with self._connection.begin() as pg:
             repository = PostgresRepository(pg, self._settings.relay_shards)
+            await repository.list_erased([])  # an erasure waits until the events that are written here are visible
             found = await repository.list_joinable_feedback(self._join_since, _BATCH)
             found += await repository.list_overdue_feedback(now - timedelta(hours=self._settings.join_hours), _BATCH)
             # A row may be in both lists.
@@ -104,3 +111,31 @@ class Maintenance:
                 if not await ExecutionLogRepository(pg).delete_expired(now, age):
                     return True
         return False
+
+
+class ArchiveMaintenance:
+    """Moves old executions to the archive and deletes what it does not need any more.
+
+    Any number of instances may run it: one at a time exports.
+    """
+
+    def __init__(self, archive: ExecutionArchive, clock: Clock) -> None:
+        self._archive = archive
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Run at the start and then every hour, until cancelled."""
+        while True:
+            try:
+                while await self.run_once():
+                    pass
+            except (Retryable, OSError, WorkerFailure) as error:
+                logger(__name__).warning("executions cannot be archived now", error=str(error))
+            await asyncio.sleep(_ARCHIVE_INTERVAL_S)
+
+    async def run_once(self) -> bool:
+        """Archive some files' worth of old rows, and delete what has expired; return whether there is more to do."""
+        now = self._clock.now()
+        more = await self._archive.export(now, _ARCHIVE_FILES)
+        await self._archive.delete_expired(now)
+        return more

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from collector.domain.feedback_items import parse_feedback
 from collector.domain.otlp.span import SpanEvent, SpanKey
 from collector.domain.otlp.translation import INVALID_LINK, translate
-from collector.domain.validation import parse_feedback
 from tests.support.spans import MODEL, SPAN, TRACE, span
 from tests.unit.collector.test_validation import CONTEXT
 

@@ -5,23 +5,25 @@ from typing import Any
 
 import pytest
 
-from collector.domain.otlp.executions import execution_body
+from collector.domain.otlp.executions import CallSurroundings, execution_body
 from collector.domain.otlp.span import SpanEvent, SpanKey
 from tests.support.spans import MODEL, RESOURCE, SPAN, START, TRACE, span
 
 
 def body(attributes: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:
-    return execution_body(span({**MODEL, **(attributes or {})}, **given), None, (), {})
+    return execution_body(span({**MODEL, **(attributes or {})}, **given))
 
 
 def test_ids_time_and_latency() -> None:
     parent = SpanKey(TRACE, "00f067aa0ba902b7")
-    found = execution_body(span(milliseconds=1.5), parent, ["a document"], {"relevance": 0.5})
+    found = execution_body(
+        span(milliseconds=1.5), CallSurroundings(parent, ["a document"], [{"name": "t"}], {"relevance": 0.5})
+    )
     assert found["id"] == f"{TRACE}-{SPAN}"
     assert (found["trace_id"], found["parent_id"]) == (TRACE, f"{TRACE}-00f067aa0ba902b7")
     assert found["latency_ms"] == 1.5
     assert found["occurred_at"] == "2025-11-24T16:00:00.001500+00:00"
-    assert (found["contexts"], found["scores"]) == (["a document"], {"relevance": 0.5})
+    assert (found["contexts"], found["tools"], found["scores"]) == (["a document"], ["t"], {"relevance": 0.5})
 
 
 @pytest.mark.parametrize(("start", "milliseconds"), [(0, 0.0), (START, -1.0)])
@@ -121,8 +123,53 @@ def test_outcome(given: dict[str, Any], outcome: str) -> None:
         {"llm.request.functions.0.name": "weather", "llm.request.functions.1.name": "time"},
     ],
 )
-def test_tools(attributes: dict[str, Any]) -> None:
-    assert body(attributes)["tools"] == ["weather", "time"]
+def test_offered_tools_are_a_parameter(attributes: dict[str, Any]) -> None:
+    assert body(attributes)["parameters"]["tools"] == '["weather","time"]'
+
+
+@pytest.mark.parametrize(
+    ("given", "milliseconds"),
+    [
+        ({"attributes": {"gen_ai.response.time_to_first_chunk": 0.25}}, 250.0),
+        ({"attributes": {"ai.response.msToFirstChunk": 40}}, 40.0),
+        ({"attributes": {"ratchet.time_to_first_token_ms": 5.0, "ai.response.msToFirstChunk": 40}}, 5.0),
+        ({"events": [SpanEvent("First Token Stream Event", {}, START + 30_000_000)]}, 30.0),
+        ({"events": [SpanEvent("First Token Stream Event", {}, START - 1)]}, None),
+        ({"events": [SpanEvent("First Token Stream Event", {})]}, None),
+        ({"attributes": {"gen_ai.response.time_to_first_chunk": -1.0}}, None),
+        ({"attributes": {"gen_ai.response.time_to_first_chunk": "0.25"}}, None),
+        ({}, None),
+    ],
+)
+def test_time_to_first_token(given: dict[str, Any], milliseconds: float | None) -> None:
+    assert body(**given).get("time_to_first_token_ms") == milliseconds
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {
+            "gen_ai.usage.input_tokens": 9, "gen_ai.usage.cache_read.input_tokens": 4,
+            "gen_ai.usage.cache_creation.input_tokens": 1, "gen_ai.usage.reasoning.output_tokens": 3,
+            "gen_ai.usage.total_tokens": 14,
+        },
+        {
+            "llm.token_count.prompt": 9, "llm.token_count.prompt_details.cache_read": 4,
+            "llm.token_count.prompt_details.cache_write": 1, "llm.token_count.completion_details.reasoning": 3,
+            "llm.token_count.total": 14,
+        },
+    ],
+)  # fmt: skip
+def test_tokens_by_kind(attributes: dict[str, Any]) -> None:
+    assert body(attributes)["usage"] == {
+        "input_tokens": 9, "cached_input_tokens": 4, "cache_write_tokens": 1, "reasoning_tokens": 3,
+        "total_tokens": 14,
+    }  # fmt: skip
+
+
+def test_currency_is_that_of_a_cost() -> None:
+    assert "currency" not in body({"ratchet.currency": "EUR"})
+    assert body({"ratchet.currency": "EUR", "ratchet.cost": 1.0})["currency"] == "EUR"
 
 
 def test_person_session_arm_and_consent() -> None:

@@ -73,7 +73,7 @@ def spans(draw: st.DrawFn) -> ExportedSpan:
     parent = draw(st.none() | _IDS.map(lambda span_id: SpanKey(key.trace_id, span_id)).filter(lambda it: any(it[1])))
     base = draw(st.sampled_from([MODEL, {}, {"openinference.span.kind": "LLM"}]))
     events = draw(st.lists(st.builds(SpanEvent, st.sampled_from(_EVENTS), st.dictionaries(
-        st.sampled_from(_EVENT_FIELDS), _VALUES, max_size=4)), max_size=3))  # fmt: skip
+        st.sampled_from(_EVENT_FIELDS), _VALUES, max_size=4), _TIMES), max_size=3))  # fmt: skip
     return ExportedSpan(
         key, parent, draw(_TIMES), draw(_TIMES), draw(st.sampled_from(["unset", "ok", "error"])),
         {**base, **draw(_ATTRIBUTES)}, tuple(events), draw(st.lists(st.just(SpanKey("c" * 32, "d" * 16))).map(tuple)),

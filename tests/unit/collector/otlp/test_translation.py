@@ -40,6 +40,10 @@ RETRIEVER = {
         ({"openinference.span.kind": "CHAIN"}, "other"),
         (RETRIEVER, "retrieval"),
         ({"gen_ai.operation.name": "retrieval"}, "retrieval"),
+        ({"gen_ai.operation.name": "execute_tool"}, "tool"),
+        ({"openinference.span.kind": "TOOL"}, "tool"),
+        ({"traceloop.span.kind": "tool"}, "tool"),
+        ({"ai.toolCall.name": "search"}, "tool"),
     ],
 )
 def test_role(attributes: dict[str, object], role: str) -> None:
@@ -84,7 +88,8 @@ def test_retrieved_documents_are_contexts_of_the_calls_after_them() -> None:
         span(MODEL, id="6" * 16, start=START + 10**9, trace="f" * 32),
     ]
     contexts = [item.body.get("contexts") for item in translate(spans).items]
-    assert contexts == [["first", "second", "third", "fourth"], None, None]
+    first, fourth = {"text": "first", "score": 0.9}, {"text": "fourth", "id": "x"}
+    assert contexts == [[first, "second", "third", fourth, {"id": "y"}], None, None]
 
 
 def test_documents_of_the_call_itself() -> None:

@@ -17,7 +17,7 @@ from collector.domain.execution_filter import (
 )
 from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import Id, Name, Person, Word
-from collector.ingest.service import PseudonymKeyCache
+from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
 from shared.auth.principal import Principal
 from shared.events.feedback import Outcome
 from shared.problems import invalid
@@ -25,15 +25,19 @@ from shared.web.authentication import require
 from shared.web.query import check_period
 
 Reader = Annotated[Principal, Depends(require("read"))]
-METRICS = f"{', '.join(EXECUTION_METRICS)}, thumb, rating, thumb.<name>, rating.<name> or score.<name>"
+METRICS = (
+    f"{', '.join(EXECUTION_METRICS)}, cost_usd (or another currency), thumb, rating, preference, thumb.<name>, "
+    "rating.<name> or score.<name>"
+)
 Words = Annotated[
     str | None,
     Query(
         min_length=2,
         max_length=200,
         pattern=r"^[^\x00]*$",
-        description="Text that the input, the output or a context contains, ignoring case. A page searches the texts "
-        "of the newest 5,000 executions that match the other parameters; `next` continues after them",
+        description="Text that the input, the output, a context or a tool call contains, ignoring case. A page "
+        "searches the texts of the newest 5,000 executions that match the other parameters; `next` continues after "
+        "them",
     ),
 ]
 
@@ -54,6 +58,7 @@ def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitab
         user_hash: Annotated[Person | None, Query(description="The field `user` of an execution")] = None,
         session: Annotated[Person | None, Query()] = None,
         trace_id: Annotated[Id | None, Query()] = None,
+        tool: Annotated[Name | None, Query(description="Name of a tool that was called")] = None,
         feedback: Annotated[FeedbackFilter | None, Query(description="With feedback: of a kind, any, or none")] = None,
         metric: Annotated[Word | None, Query(description=f"Has a value of it, from `min` to `max`: {METRICS}")] = None,
         min: Annotated[float | None, Query(allow_inf_nan=False)] = None,
@@ -69,7 +74,7 @@ def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitab
             )
         return ExecutionFilter(
             principal.project, principal.environment, target, *_period(since, until), version, model, arm, outcome,
-            user_hash, None if session is None else scrub(session), trace_id, feedback, _range(metric, min, max),
+            user_hash, None if session is None else scrub(session), trace_id, tool, feedback, _range(metric, min, max),
         )  # fmt: skip
 
     return execution_filter
@@ -96,7 +101,10 @@ def _range(metric: str | None, low: float | None, high: float | None) -> MetricR
             raise invalid("metric", "is missing: min and max are values of a metric")
         return None
     if not is_metric(metric):
-        raise invalid("metric", f"must be {METRICS}, or one of feedback with implicit. before it")
+        raise invalid(
+            "metric",
+            f"must be {METRICS}, one of feedback with implicit. before it, or what a user did, such as implicit.copy",
+        )
     if low is not None and high is not None and low > high:
         raise invalid("min", "must not be above max")
     return MetricRange(metric, low, high)

@@ -1,24 +1,29 @@
 """Responses about executions, their feedback, and traces."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
 
-from collector.domain.trace_tree import TreeNode
-from collector.storage.log_reader import LogEntry, LogPage
-from shared.events.feedback import Consent, FeedbackKind, FeedbackSource, KeyScope, Outcome, PromptUse, Usage
-from shared.web.pagination import encode_cursor
-
-EXCERPT = 200
-"""Characters of a text in a list."""
+from shared.events.feedback import (
+    Consent,
+    FeedbackKind,
+    FeedbackSource,
+    FeedbackSubject,
+    KeyScope,
+    Outcome,
+    Preference,
+    PromptUse,
+    Usage,
+)
 
 
 class FeedbackView(BaseModel):
-    """A feedback about an execution or its trace. `replaced`: a later one of the same user and kind counts instead."""
+    """A feedback about an execution or its trace. `replaced`: a later one of the same user and kind counts instead.
+
+    `implicit` feedback is what a user did, or what an evaluator found; it is never counted as a rating.
+    """
 
     id: UUID
     kind: FeedbackKind
@@ -29,6 +34,9 @@ class FeedbackView(BaseModel):
     value: float | None
     label: str | None
     text: str | None
+    about: FeedbackSubject = Field(description="Feedback about a trace or a session is listed at its first execution")
+    mixed: bool = Field(description="About a trace or session that several prompt versions answered: counted for none")
+    preference: Preference | None = Field(description="Of the kind preference: the outputs that were compared")
     user: str | None
     replaced: bool
     occurred_at: datetime
@@ -39,13 +47,14 @@ _SUMMARY: dict[str, Any] = {
     "id": "e-17", "target": "support-bot", "trace_id": "t-4", "parent_id": None, "occurred_at": "2026-11-21T11:59:00Z",
     "received_at": "2026-11-21T12:00:00Z", "prompts": [{"name": "answer", "digest": f"sha256:{'0' * 64}",
     "version": "7"}], "model": "model-a", "arm": None, "user": f"k1:{'0' * 32}", "session": "s-9", "outcome": "ok",
-    "usage": {"input_tokens": 812, "output_tokens": 64}, "cost": 0.0021, "latency_ms": 840.0,
-    "scores": {"faithfulness": 0.9}, "feedback": [],
+    "usage": {"input_tokens": 812, "output_tokens": 64, "cached_input_tokens": 512, "cache_write_tokens": None,
+    "reasoning_tokens": None, "total_tokens": 876}, "cost": 0.0021, "currency": "USD", "latency_ms": 840.0,
+    "time_to_first_token_ms": 120.0, "scores": {"faithfulness": 0.9}, "feedback": [],
 }  # fmt: skip
 
 
 class _ExecutionFields(BaseModel):
-    """Fields of an execution. `cost` is in US dollars; `user` is a keyed hash; texts are scrubbed."""
+    """Fields of an execution. `user` is a keyed hash; texts are scrubbed."""
 
     id: str
     target: str
@@ -59,9 +68,13 @@ class _ExecutionFields(BaseModel):
     user: str | None
     session: str | None
     outcome: Outcome | None
-    usage: Usage
+    usage: Usage = Field(
+        description="Tokens by kind; the total is the one that was sent, else the sum of input and output"
+    )
     cost: float | None
+    currency: str | None = Field(description="ISO 4217; null without a cost")
     latency_ms: float | None
+    time_to_first_token_ms: float | None
     scores: dict[str, float]
     feedback: list[FeedbackView] = Field(description="Oldest first")
 
@@ -70,11 +83,34 @@ class ExecutionSummary(_ExecutionFields):
     """An execution in a list, with the first 200 characters of its texts."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_SUMMARY, "input_excerpt": "My parcel", "output_excerpt": "It is"}]}
+        json_schema_extra={
+            "examples": [
+                {**_SUMMARY, "input_excerpt": "My parcel", "output_excerpt": "It is", "tool_names": ["track_parcel"]}
+            ]
+        }
     )
 
     input_excerpt: str | None
     output_excerpt: str | None
+    tool_names: list[str] = Field(description="Tools that were called, without repetition")
+
+
+class RetrievedContext(BaseModel):
+    """A retrieved document. Its text is null if the app sent only the id."""
+
+    id: str | None
+    text: str | None
+    score: float | None
+
+
+class ToolCall(BaseModel):
+    """A call of a tool. `arguments` and `result` are JSON or text."""
+
+    name: str
+    arguments: str | None
+    result: str | None
+    outcome: Outcome | None
+    latency_ms: float | None
 
 
 class ExecutionDetail(_ExecutionFields):
@@ -83,8 +119,10 @@ class ExecutionDetail(_ExecutionFields):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {**_SUMMARY, "input": "My parcel is late", "output": "It is due today", "contexts": ["Parcels …"],
-                 "tools": ["track_parcel"], "parameters": {"temperature": "0.2"}, "attributes": {"route": "chat"},
+                {**_SUMMARY, "input": "My parcel is late", "output": "It is due today",
+                 "contexts": [{"id": "faq-3", "text": "Parcels …", "score": 0.83}],
+                 "tools": [{"name": "track_parcel", "arguments": '{"id":17}', "result": "due today", "outcome": "ok",
+                            "latency_ms": 35.0}], "parameters": {"temperature": "0.2"}, "attributes": {"route": "chat"},
                  "consent": {"quality": True, "learning": None}, "clock_skew_s": None, "revision": 1}
             ]
         }
@@ -92,8 +130,8 @@ class ExecutionDetail(_ExecutionFields):
 
     input: str | None
     output: str | None
-    contexts: tuple[str, ...]
-    tools: tuple[str, ...]
+    contexts: list[RetrievedContext]
+    tools: list[ToolCall]
     parameters: dict[str, str]
     attributes: dict[str, str]
     consent: Consent
@@ -105,6 +143,9 @@ class ExecutionPage(BaseModel):
     """Executions, newest first."""
 
     items: list[ExecutionSummary]
+    feedback: list[FeedbackView] | None = Field(
+        default=None, description="With `session`: the feedback about the session as a whole, oldest first; else null"
+    )
     next: str | None = Field(description="The cursor of the next page, which may be empty; null at the end")
     searched: int | None = Field(
         default=None,
@@ -133,62 +174,9 @@ class Trace(BaseModel):
     started_at: datetime | None = Field(description="The earliest start of a call; null if no latency is known")
     items: list[TraceNode]
     truncated: bool = Field(description="Whether the trace has more executions than are listed")
-    cost: float | None
+    cost: float | None = Field(description="Null, too, where costs are in several currencies")
+    currency: str | None
     input_tokens: int | None
     output_tokens: int | None
-
-
-Feedback = Sequence[Row[Any]]
-
-
-def to_summary(entry: LogEntry, feedback: Feedback) -> ExecutionSummary:
-    """Return an execution for a list."""
-    facts = entry.event.facts
-    return ExecutionSummary(
-        **_fields(entry, feedback), input_excerpt=_excerpt(facts.input), output_excerpt=_excerpt(facts.output)
-    )
-
-
-def to_detail(entry: LogEntry, feedback: Feedback) -> ExecutionDetail:
-    """Return an execution with everything that is stored of it."""
-    event, facts = entry.event, entry.event.facts
-    return ExecutionDetail(
-        **_fields(entry, feedback), input=facts.input, output=facts.output, contexts=event.contexts, tools=event.tools,
-        parameters=event.parameters, attributes=facts.attributes, consent=facts.consent,
-        clock_skew_s=facts.clock_skew_s, revision=event.revision,
-    )  # fmt: skip
-
-
-def to_page(page: LogPage, feedback: Mapping[UUID, Feedback], filters: object) -> ExecutionPage:
-    """Return a page of the list with these filters."""
-    items = [to_summary(entry, feedback.get(entry.reference, ())) for entry in page.entries]
-    following = None if page.following is None else encode_cursor(*page.following, filters=filters)
-    return ExecutionPage(items=items, next=following, searched=page.searched)
-
-
-def to_node(entry: LogEntry, feedback: Feedback, tree_node: TreeNode, offset_ms: float | None) -> TraceNode:
-    """Return an execution of a trace."""
-    return TraceNode(**dict(to_summary(entry, feedback)), depth=tree_node.depth, offset_ms=offset_ms)
-
-
-def _fields(entry: LogEntry, feedback: Feedback) -> dict[str, Any]:
-    event, facts = entry.event, entry.event.facts
-    return {
-        "id": facts.execution_id, "target": event.target, "trace_id": facts.trace_id, "parent_id": facts.parent_id,
-        "occurred_at": facts.occurred_at, "received_at": event.received_at, "prompts": facts.prompts,
-        "model": facts.model, "arm": facts.arm, "user": facts.user, "session": facts.session,
-        "outcome": facts.outcome, "usage": event.usage, "cost": event.cost, "latency_ms": event.latency_ms,
-        "scores": event.scores, "feedback": [_feedback(row) for row in feedback],
-    }  # fmt: skip
-
-
-def _feedback(row: Row[Any]) -> FeedbackView:
-    return FeedbackView(
-        id=row.feedback_id, kind=row.kind, source=row.source, key_scope=row.key_scope, name=row.name,
-        metric=row.metric, value=row.value, label=row.label, text=row.text, user=row.user_hash,
-        replaced=row.replaced, occurred_at=row.occurred_at, received_at=row.received_at,
-    )  # fmt: skip
-
-
-def _excerpt(text: str | None) -> str | None:
-    return None if text is None else text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+    total_tokens: int | None
+    feedback: list[FeedbackView] = Field(description="About the trace as a whole, oldest first")

@@ -1,20 +1,24 @@
-"""Answers ordinary single-object POSTs from the HTTP parser, without an ASGI task for each.
+"""Answers ordinary single-object POSTs when they are received, without the HTTP parser and an ASGI task for each.
 
-Only requests that arrive in one read are answered here, and of them only those that `IngestEndpoint.submit` accepts;
-all others go the general way, through `IngestMiddleware`, as if this module did not exist. Both give the same answers.
+Only requests that arrive in one read and in the common form are answered here, and of them only those that
+`IngestEndpoint.submit` accepts; all others go the general way, through the parser and `IngestMiddleware`, as if this
+module did not exist. Both give the same answers.
 """
 
+import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from collector.api.ingest import ROUTES, IngestEndpoint, Submitted, response_of_error
+from collector.api.ingest import ROUTES, IngestEndpoint, response_of_error
+from collector.api.ordinary_request import read_ordinary_request
 from collector.api.responses import HttpResponse
 from shared.runtime.log import logger
 
-_ROUTES = {path.encode(): route for path, route in ROUTES.items()}
-"""URL, exactly as sent → route and scopes."""
+_ROUTES = {b"POST %b HTTP/1.1" % path.encode(): route for path, route in ROUTES.items()}
+"""First line of a request → route and scopes."""
 
 
 class _NoEvent:
@@ -30,104 +34,69 @@ class FastCycle:
     message_event = _NoEvent()
     response_started = False
 
-    def __init__(self, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
+    def __init__(self) -> None:
+        self.keep_alive = True
         self.disconnected = False
         self.response_complete = False
 
 
 class FastPathProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which holds a request back until its read ends, and answers it if that is possible."""
+    """uvicorn's protocol, which gets only the requests that are not answered here."""
 
     endpoint: IngestEndpoint
-    _held: bytes | None = None
-    """The body so far of a request that is held back; None if there is none."""
+    _parser_is_free = True
+    """Whether the parser has no part of a request."""
+    _possible = True
+    _default_headers: Sequence[tuple[bytes, bytes]] = ()
+    _default_lines = b""
+    """The headers of all responses of the server, and the same as lines."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._possible = not self.root_path and self.limit_concurrency is None
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._held is not None:  # the rest of its body is still to come
-            held, self._held = self._held, None
-            if not self.transport.is_closing():
-                self._hand_over(held)
+        cycle = self.cycle
+        is_idle = self._parser_is_free and (cycle is None or cycle.response_complete) and not self.flow.write_paused
+        if not (is_idle and self._possible and self._answer(data)):
+            super().data_received(data)
 
     def on_message_begin(self) -> None:
-        self.url = b""
-        self.expect_100_continue = False
-        self.headers = []
-        # The ASGI scope follows in `_begin_generally`, if the request needs one.
-
-    def on_headers_complete(self) -> None:
-        if self.url in _ROUTES and self._may_answer():
-            self._held = b""
-        else:
-            self._begin_generally()
-
-    def _begin_generally(self) -> None:
-        """Let uvicorn handle a request whose headers are complete."""
-        url, expects, headers = self.url, self.expect_100_continue, self.headers
+        self._parser_is_free = False
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers += headers  # the list is the scope's
-        super().on_headers_complete()
-
-    def _may_answer(self) -> bool:
-        return (
-            self.parser.get_method() == b"POST"
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.expect_100_continue
-            and not self.parser.should_upgrade()
-            and not self.root_path
-            and self.limit_concurrency is None
-            and not self.flow.write_paused
-        )
-
-    def on_body(self, body: bytes) -> None:
-        if self._held is None:
-            super().on_body(body)
-        else:
-            self._held += body
 
     def on_message_complete(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            if self._answer(held):
-                return
-            self._hand_over(held)
+        self._parser_is_free = True
         super().on_message_complete()
 
-    def _hand_over(self, held: bytes) -> None:
-        """Let uvicorn handle the request from its headers on."""
-        self._begin_generally()
-        if held:
-            super().on_body(held)
-
-    def _answer(self, content: bytes) -> bool:
-        """Begin to answer a complete request; return False, without an effect, if it must go the general way."""
-        route, scopes = _ROUTES[self.url]
-        try:
-            submitted = self.endpoint.submit(self.headers, route, scopes, content)
-        except Exception as error:
-            self._respond(self._new_cycle(), response_of_error(error))
-            return True
-        if submitted is None:
+    def _answer(self, data: bytes) -> bool:
+        """Begin to answer a request; return False, without an effect, if it must go the general way."""
+        request = read_ordinary_request(data)
+        if request is None or (route := _ROUTES.get(request.head.line)) is None:
             return False
-        submitted.on_written = partial(self._respond_written, self._new_cycle())
+        cycle: Any = FastCycle()
+        try:
+            if not self.endpoint.submit(request, *route, partial(self._respond, cycle)):
+                return False
+        except Exception as error:
+            self._begin(cycle)
+            self._respond(cycle, response_of_error(error))
+            return True
+        self._begin(cycle)
         return True
 
-    def _new_cycle(self) -> FastCycle:
-        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        cycle: Any = FastCycle(keep_alive)
+    def _begin(self, cycle: Any) -> None:
+        self._unset_keepalive_if_required()
         self.cycle = cycle
-        return cycle  # type: ignore[no-any-return]
 
-    def _respond_written(self, cycle: FastCycle, submitted: Submitted) -> None:
+    def _respond(self, cycle: FastCycle, response: HttpResponse) -> None:
         try:
-            self._respond(cycle, submitted.response())
+            self._write(cycle, response)
         except Exception as error:  # the others of its group must be answered
             logger(__name__).error("a response failed", error=type(error).__name__)
             self.transport.abort()
 
-    def _respond(self, cycle: FastCycle, response: HttpResponse) -> None:
+    def _write(self, cycle: FastCycle, response: HttpResponse) -> None:
         if cycle.disconnected:
             return
         if response.headers.get("Connection") == "close":
@@ -140,10 +109,20 @@ class FastPathProtocol(HttpToolsProtocol):
 
     def _encoded(self, response: HttpResponse, keep_alive: bool) -> bytes:
         """Return the response as uvicorn writes it."""
-        headers = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *response.raw_headers())]
-        if not keep_alive and "Connection" not in response.headers:
-            headers.append(b"connection: close\r\n")
-        return b"%b%b\r\n%b" % (STATUS_LINE[response.status], b"".join(headers), response.body)
+        headers = self.server_state.default_headers
+        if headers is not self._default_headers:  # a new list each second, because of the date
+            self._default_headers = headers
+            self._default_lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        close = b"" if keep_alive or "Connection" in response.headers else b"connection: close\r\n"
+        lines = (
+            STATUS_LINE[response.status],
+            self._default_lines,
+            response.header_lines(),
+            close,
+            b"\r\n",
+            response.body,
+        )
+        return b"".join(lines)
 
 
 def fast_path(endpoint: IngestEndpoint) -> type[FastPathProtocol]:

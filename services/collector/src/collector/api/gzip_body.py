@@ -1,19 +1,23 @@
 """Content-Encoding of request bodies: `gzip` (RFC 1952), inflated within the limit that plain bodies have. Pure."""
 
 import zlib
+from collections.abc import Iterable
 
 from shared.problems import Problem, invalid
 
 _GZIP_CODINGS = (b"gzip", b"x-gzip")
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """zlib's notation for a gzip header and trailer, with its largest window (32 KB)."""
 
 
-def is_gzip(encodings: list[bytes]) -> bool:
-    """Tell whether a body is gzip, from all values of its Content-Encoding. Raises Problem 415 for another coding.
+def has_gzip_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether the body of a request with these headers is gzip. Raises Problem 415 for another coding.
 
     Two codings, in one header or in two, are refused even if both are gzip.
     """
+    encodings = [value for name, value in headers if name == b"content-encoding"]
+    if not encodings:
+        return False
     if len(encodings) == 1:
         coding = encodings[0].strip().lower()
         if coding in _GZIP_CODINGS:
@@ -31,7 +35,7 @@ def inflate(content: bytes, limit: int) -> bytes:
     Raises Problem 413 past `limit` bytes; 400 for data that is not gzip, is cut off, fails its checksum or continues
     after its end.
     """
-    stream = zlib.decompressobj(_GZIP_WINDOW)
+    stream = zlib.decompressobj(GZIP_WINDOW)
     try:
         inflated = stream.decompress(content, limit + 1)
     except zlib.error:

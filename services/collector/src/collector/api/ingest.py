@@ -4,16 +4,17 @@ They are plain ASGI in front of the framework, because they receive nearly all r
 authenticate, parse, validate, group commit, response.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from collector.api.cors import check_origin
-from collector.api.gzip_body import inflate, too_large
-from collector.api.request import ClientDisconnected, Pairs, Receive, read_body, read_headers
+from collector.api.gzip_body import has_gzip_body, inflate, too_large
+from collector.api.ordinary_request import OrdinaryRequest
+from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
 from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
 from collector.domain.model import ItemStatus
 from collector.domain.outcomes import ItemResult, overloaded
-from collector.domain.request_context import Route
+from collector.domain.request_context import RequestContext, Route
 from collector.ingest.group_commit import QueueFull
 from collector.ingest.service import MAX_INLINE_BYTES, IngestService, outcome_of
 from collector.settings import CollectorSettings
@@ -22,7 +23,7 @@ from shared.problems import Problem
 from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
 from shared.web.query import check_names
-from shared.web.rate_limiter import RateLimiter
+from shared.web.rate_limiter import RateLimiter, admit_request
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -38,30 +39,37 @@ _READS = frozenset({("GET", _EXECUTIONS)})
 """Method and path of requests that the framework answers on the same paths."""
 
 
-class Submitted:
-    """An item that was queued. `on_written` is called with it once it has its result."""
+class SinglePost:
+    """A request with one object, from its receipt to its response."""
 
-    __slots__ = ("_headers", "_written", "id", "on_written")
+    __slots__ = ("_headers", "_respond", "content", "context", "route")
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self.id = ""
-        self.on_written: Callable[[Submitted], None] | None = None
+    def __init__(
+        self,
+        route: Route,
+        content: bytes,
+        context: RequestContext,
+        headers: Mapping[str, str],
+        respond: Callable[[HttpResponse], None],
+    ) -> None:
+        """`headers` are added to the response; `respond` must not raise."""
+        self.route = route
+        self.content = content
+        self.context = context
         self._headers = headers
-        self._written: Sequence[ItemStatus | Exception] = ()
+        self._respond = respond
 
-    def resolve(self, written: Sequence[ItemStatus | Exception]) -> None:
-        """Set the item's result, the only one in `written`."""
-        self._written = written
-        if self.on_written is not None:
-            self.on_written(self)
-
-    def response(self) -> HttpResponse:
-        """Return the response, once the item has its result."""
+    def resolve(self, item_id: str, written: ItemStatus | Exception) -> None:
+        """Respond with the result of the item, after its commit."""
         try:
-            (status,) = self._written
-            return single_response(ItemResult(self.id, outcome_of(status))).with_headers(self._headers)
+            response = single_response(ItemResult(item_id, outcome_of(written)), self._headers)
         except Exception as error:
-            return response_of_error(error)
+            response = response_of_error(error).with_headers(self._headers)
+        self._respond(response)
+
+    def refuse(self, error: Exception) -> None:
+        """Respond with the error because of which nothing was written."""
+        self._respond(response_of_error(error).with_headers(self._headers))
 
 
 class IngestEndpoint:
@@ -76,11 +84,23 @@ class IngestEndpoint:
         self._limiter = limiter
 
     async def respond(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> HttpResponse:
+        """Return the response to a request, also where it is refused. Raises ClientDisconnected."""
+        quota: dict[str, str] = {}
+        try:
+            quota = admit_request(self._limiter, self._keys, scope)
+            response = await self._ingest(scope, receive, route, scopes)
+        except ClientDisconnected:
+            raise
+        except Exception as error:
+            response = response_of_error(error)
+        return response.with_headers(quota)
+
+    async def _ingest(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> HttpResponse:
         """Return the response to a request. Raises Problem, QueueFull, Retryable or ClientDisconnected."""
         execution_id = execution_id_of_path(scope)
         _check_method_and_query(scope, execution_id)
-        headers = read_headers(scope["headers"], self._settings.body_limit)
-        quota = self._limiter.admit(self._keys.cached(headers.authorization), scope, headers.forwarded)
+        headers = read_headers(dict(scope["headers"]), self._settings.body_limit)
+        gzip = has_gzip_body(scope["headers"])
         principal = await self._keys.authenticate(headers.authorization)
         check_origin(scope, principal)  # before the scopes: whether a page may read a refusal depends on the key
         principal.require(*scopes)
@@ -92,40 +112,46 @@ class IngestEndpoint:
         if headers.length > limit:
             raise too_large(limit)
         content = await read_body(receive, limit, self._settings.receipt_seconds)
-        if headers.gzip:
+        if gzip:
             content = inflate(content, limit)
         if execution_id is None:
-            response = ingest_response(await self._service.ingest(route, content, context))
-        else:
-            context = context._replace(idempotency_key=None)
-            response = single_response(await self._service.complete(content, context, execution_id))
-        return response.with_headers(quota)
+            return ingest_response(await self._service.ingest(route, content, context))
+        context = context._replace(idempotency_key=None)
+        return single_response(await self._service.complete(content, context, execution_id))
 
-    def submit(self, pairs: Pairs, route: Route, scopes: tuple[str, ...], content: bytes) -> Submitted | None:
-        """Queue the object of a complete POST without waiting; return None, without an effect, if that is impossible.
+    def submit(
+        self,
+        request: OrdinaryRequest,
+        route: Route,
+        scopes: tuple[str, ...],
+        respond: Callable[[HttpResponse], None],
+    ) -> bool:
+        """Queue the object of a POST without waiting; return False, without an effect, if that is impossible.
 
         It is possible for a small plain object, sent with an API key that was looked up within the last two seconds and
-        is not a browser's. Raises as `respond` does.
+        is not a browser's. `respond` is called later, and must not raise. Raises Problem for a request that is refused
+        before its object is read.
         """
+        content = request.content
         if content[:1] != b"{" or len(content) > min(MAX_INLINE_BYTES, self._settings.body_limit):
-            return None
-        try:
-            headers = read_headers(pairs, self._settings.body_limit)
-        except Problem:
-            return None
+            return False
+        headers = request.head.headers
         principal = self._keys.cached(headers.authorization)
-        if principal is None or "browser-ingest" in principal.scopes or headers.gzip:
-            return None
+        if principal is None or "browser-ingest" in principal.scopes:
+            return False
         context = self._service.cached_request_context(
-            principal, headers.idempotency_key, headers.traceparent, headers.date
+            principal, request.idempotency_key, request.traceparent, headers.date
         )
         if context is None:
-            return None
+            return False
         quota = self._limiter.admit(principal, {}, None)  # no address counts for a key that is not a browser's
-        principal.require(*scopes)
-        submitted = Submitted(quota)
-        submitted.id = self._service.submit(route, content, context, submitted.resolve)
-        return submitted
+        try:
+            principal.require(*scopes)
+        except Problem as problem:
+            problem.headers = {**quota, **problem.headers}
+            raise
+        self._service.submit(SinglePost(route, content, context, quota, respond))
+        return True
 
 
 class IngestMiddleware:
@@ -146,8 +172,6 @@ class IngestMiddleware:
             response = await self._endpoint.respond(scope, receive, *found)
         except ClientDisconnected:
             return
-        except Exception as error:
-            response = response_of_error(error)
         await send_response(send, response)
 
 

@@ -7,7 +7,7 @@ is recorded.
 import asyncio
 from collections.abc import Sequence
 
-from collector.api.gzip_body import inflate
+from collector.api.gzip_body import has_gzip_body, inflate
 from collector.api.ingest import App, Scope, Send, problem_of_error, send_response
 from collector.api.otlp_codec import JSON, PROTOBUF, Encoding, decode_spans
 from collector.api.otlp_responses import export_response, status_response
@@ -20,7 +20,7 @@ from collector.settings import CollectorSettings
 from shared.auth.keys import KeyStore
 from shared.problems import invalid
 from shared.web.query import check_names
-from shared.web.rate_limiter import RateLimiter
+from shared.web.rate_limiter import RateLimiter, admit_request
 
 PATH = "/v1/traces"
 _ENCODINGS: dict[bytes, Encoding] = {b"application/x-protobuf": PROTOBUF, b"application/json": JSON}
@@ -41,29 +41,31 @@ class TracesEndpoint:
     async def respond(self, scope: Scope, receive: Receive) -> HttpResponse:
         """Return the response to a POST, also where it is refused. Raises ClientDisconnected."""
         encoding = _ENCODINGS.get(_media_type(scope))
+        quota: dict[str, str] = {}
         try:
+            quota = admit_request(self._limiter, self._keys, scope)
             if encoding is None:
                 raise invalid("Content-Type", "must be application/x-protobuf or application/json", 415)
-            return await self._export(scope, receive, encoding)
+            response = await self._export(scope, receive, encoding)
         except ClientDisconnected:
             raise
         except Exception as error:
-            return status_response(problem_of_error(error), encoding or JSON)
+            response = status_response(problem_of_error(error), encoding or JSON)
+        return response.with_headers(quota)
 
     async def _export(self, scope: Scope, receive: Receive, encoding: Encoding) -> HttpResponse:
         """Record the spans of a request. Raises Problem, QueueFull, Retryable or ClientDisconnected."""
         if scope["query_string"]:
             check_names(scope["query_string"], ())
         limit = self._settings.otlp_body_limit
-        pairs = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
-        headers = read_headers(pairs, limit)
-        quota = self._limiter.admit(self._keys.cached(headers.authorization), scope, headers.forwarded)
+        headers = read_headers({name: value for name, value in scope["headers"] if name != b"content-type"}, limit)
+        gzip = has_gzip_body(scope["headers"])
         principal = (await self._keys.authenticate(headers.authorization)).require("ingest")
         context = await self._service.request_context(principal, None, headers.traceparent, headers.date)
         content = await read_body(receive, limit, self._settings.receipt_seconds)
-        translation = await self._translate(inflate(content, limit) if headers.gzip else content, encoding)
+        translation = await self._translate(inflate(content, limit) if gzip else content, encoding)
         results = await self._service.ingest_bodies(translation.items, context)
-        return export_response(partial_success(translation, results), encoding).with_headers(quota)
+        return export_response(partial_success(translation, results), encoding)
 
     async def _translate(self, content: bytes, encoding: Encoding) -> Translation:
         """Return what a request contains; a large one is decoded in a thread, one at a time."""

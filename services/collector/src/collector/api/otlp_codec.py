@@ -108,7 +108,7 @@ def _span(span: trace_pb2.Span, resource: Attributes, reader: ValueReader) -> Ex
         span.end_time_unix_nano,
         _STATUSES.get(span.status.code, "unset"),
         reader.attributes(span.attributes),
-        tuple(SpanEvent(event.name, reader.attributes(event.attributes)) for event in span.events),
+        tuple(SpanEvent(it.name, reader.attributes(it.attributes), it.time_unix_nano) for it in span.events),
         tuple(SpanKey(link.trace_id.hex(), link.span_id.hex()) for link in span.links),
         resource,
         span.ByteSize(),

@@ -2,12 +2,26 @@
 
 from typing import Any
 
-from fastapi import FastAPI
-
 from collector.api.otlp import PATH
 from collector.api.otlp_codec import JSON, PROTOBUF
 
-_BODY = {PROTOBUF: {"schema": {"type": "string", "format": "binary"}}, JSON: {"schema": {"type": "object"}}}
+_BODY: dict[str, Any] = {
+    PROTOBUF: {"schema": {"type": "string", "format": "binary"}},
+    JSON: {"schema": {"type": "object"}},
+}
+_ATTRIBUTES = [
+    {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+    {"key": "gen_ai.request.model", "value": {"stringValue": "model-a"}},
+]
+_SPAN = {
+    "traceId": "5b8efff798038103d269b633813fc60c",
+    "spanId": "eee19b7ec3c1b174",
+    "name": "chat model-a",
+    "startTimeUnixNano": "1795000000000000000",
+    "endTimeUnixNano": "1795000000840000000",
+    "attributes": _ATTRIBUTES,
+}
+_REQUEST: dict[str, Any] = {"resourceSpans": [{"scopeSpans": [{"spans": [_SPAN]}]}]}
 _REFUSALS = {
     "400": "The body is no export request",
     "401": "The API key is missing or not valid",
@@ -23,7 +37,9 @@ _OPERATION: dict[str, Any] = {
     "summary": "Export Traces",
     "description": "Record the LLM calls among the spans of an OTLP ExportTraceServiceRequest as executions.",
     "operationId": "export_traces_v1_traces_post",
-    "requestBody": {"required": True, "content": _BODY},
+    "requestBody": {"required": True, "content": {**_BODY, JSON: {**_BODY[JSON], "example": _REQUEST}}},
+    "security": [{"key": []}],
+    "x-refusals": False,
     "responses": {
         "200": {"description": "An ExportTraceServiceResponse; partial_success names rejected spans", "content": _BODY},
         **{
@@ -34,13 +50,6 @@ _OPERATION: dict[str, Any] = {
 }
 
 
-def describe_traces(app: FastAPI) -> None:
-    """Add the entry to the OpenAPI document of `app`."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        document["paths"].setdefault(PATH, {})["post"] = _OPERATION
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def traces_paths() -> dict[str, dict[str, Any]]:
+    """Return the operation by path and method. Refusals are as OTLP says, not problem documents."""
+    return {PATH: {"post": _OPERATION}}

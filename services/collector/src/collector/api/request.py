@@ -2,18 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
-from collector.api.gzip_body import is_gzip, too_large
+from collector.api.gzip_body import too_large
 from shared.problems import Problem, invalid
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Pairs = Sequence[tuple[bytes, bytes]]
-"""Headers: names in lower case, and values."""
-
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _CLOSE = {"Connection": "close"}
 
 
@@ -29,13 +26,13 @@ class Headers(NamedTuple):
     traceparent: str | None = None
     length: int = 0
     date: bytes | None = None
-    forwarded: bytes | None = None
-    gzip: bool = False
 
 
-def read_headers(pairs: Pairs, body_limit: int) -> Headers:
-    """Return the headers. Raises Problem 415 for another media type, 413 for a large Content-Length, 422 or 400."""
-    found = dict(pairs)
+def read_headers(found: Mapping[bytes, bytes], body_limit: int) -> Headers:
+    """Return the headers, whose names are in lower case.
+
+    Raises Problem 415 for another media type, 413 for a large Content-Length, 422 or 400.
+    """
     media = found.get(b"content-type")
     if media is not None and media != b"application/json":
         _check_media(media)
@@ -45,18 +42,16 @@ def read_headers(pairs: Pairs, body_limit: int) -> Headers:
     if len(length) > 15 or int(length) > body_limit:
         raise too_large(body_limit)
     key = found.get(b"idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
     trace = found.get(b"traceparent")
     authorization = found.get(b"authorization")
     return Headers(
         None if authorization is None else authorization.decode("latin-1"),
         None if key is None else key.decode("ascii"),
-        trace.decode("ascii") if trace is not None and _TRACEPARENT.fullmatch(trace) else None,
+        trace.decode("ascii") if trace is not None and TRACEPARENT.fullmatch(trace) else None,
         int(length),
         found.get(b"date"),
-        found.get(b"x-forwarded-for"),
-        b"content-encoding" in found and is_gzip([value for name, value in pairs if name == b"content-encoding"]),
     )
 
 
@@ -75,8 +70,13 @@ async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
                 return _within(message.get("body", b""), limit)
             return await _read_chunks(message, receive, limit)
     except TimeoutError:
-        error = {"field": "body", "reason": f"must arrive within {seconds:g} s"}
-        raise Problem(408, "too-slow", "The request arrived too slowly", error["reason"], [error], _CLOSE) from None
+        raise too_slow(seconds) from None
+
+
+def too_slow(seconds: float) -> Problem:
+    """Return the Problem 408 of a body, or a part of it, that did not arrive within `seconds`."""
+    error = {"field": "body", "reason": f"must arrive within {seconds:g} s"}
+    return Problem(408, "too-slow", "The request arrived too slowly", error["reason"], [error], _CLOSE)
 
 
 async def _read_chunks(message: MutableMapping[str, Any], receive: Receive, limit: int) -> bytes:

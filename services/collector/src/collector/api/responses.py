@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -12,7 +12,9 @@ from shared.problems import Problem
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
-_STATUSES = ("accepted", "duplicate", "refused", "failed")
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+STATUSES = ("accepted", "duplicate", "erased", "refused", "failed")
 
 
 class HttpResponse(NamedTuple):
@@ -21,16 +23,25 @@ class HttpResponse(NamedTuple):
     status: int
     body: bytes
     media: bytes = JSON
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = NO_HEADERS
 
     def with_headers(self, more: Mapping[str, str]) -> "HttpResponse":
         """Return the response with more headers; its own take precedence."""
-        return HttpResponse(self.status, self.body, self.media, {**more, **self.headers}) if more else self
+        if not more:
+            return self
+        return HttpResponse(self.status, self.body, self.media, {**more, **self.headers} if self.headers else more)
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers in the form of ASGI."""
         headers = [(b"content-type", self.media), (b"content-length", b"%d" % len(self.body))]
         return headers + [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+
+    def header_lines(self) -> bytes:
+        """Return the headers in the form of HTTP/1.1: a line for each, with its end."""
+        lines = b"content-type: %b\r\ncontent-length: %d\r\n" % (self.media, len(self.body))
+        if not self.headers:
+            return lines
+        return lines + "".join([f"{name.lower()}: {value}\r\n" for name, value in self.headers.items()]).encode()
 
 
 def problem_response(problem: Problem) -> HttpResponse:
@@ -43,11 +54,11 @@ def ingest_response(result: ItemResult | list[ItemResult]) -> HttpResponse:
     return batch_response(result) if isinstance(result, list) else single_response(result)
 
 
-def single_response(result: ItemResult) -> HttpResponse:
-    """Return the response to one object."""
+def single_response(result: ItemResult, headers: Mapping[str, str] = NO_HEADERS) -> HttpResponse:
+    """Return the response to one object, with more headers."""
     if isinstance(result.outcome, Problem):
-        return problem_response(result.outcome)
-    return HttpResponse(200, to_json({"id": result.id, "status": result.outcome}))
+        return problem_response(result.outcome).with_headers(headers)
+    return HttpResponse(200, to_json({"id": result.id, "status": result.outcome}), JSON, headers)
 
 
 def batch_response(results: Sequence[ItemResult]) -> HttpResponse:
@@ -56,12 +67,12 @@ def batch_response(results: Sequence[ItemResult]) -> HttpResponse:
     A `refused` item is at fault itself; a `failed` one may be sent again. The problem is 422 where all items were
     refused, else 503.
     """
-    views = [_view(index, result) for index, result in enumerate(results)]
-    counts = {status: sum(view["status"] == status for view in views) for status in _STATUSES}
+    views = [{"index": index, **result_view(result)} for index, result in enumerate(results)]
+    counts = {status: sum(view["status"] == status for view in views) for status in STATUSES}
     document = {**counts, "results": views}
-    kept = counts["accepted"] + counts["duplicate"]
-    if kept:
-        return HttpResponse(200 if kept == len(results) else 207, to_json(document))
+    done = counts["accepted"] + counts["duplicate"] + counts["erased"]
+    if done:
+        return HttpResponse(200 if done == len(results) else 207, to_json(document))
     if counts["failed"]:
         problem = overloaded()
         return HttpResponse(503, to_json({**problem.body(), **document}), PROBLEM, problem.headers)
@@ -70,11 +81,12 @@ def batch_response(results: Sequence[ItemResult]) -> HttpResponse:
     return HttpResponse(422, to_json({**problem.body(), **document}), PROBLEM)
 
 
-def _view(index: int, result: ItemResult) -> dict[str, object]:
+def result_view(result: ItemResult) -> dict[str, Any]:
+    """Return the result of one of several items as JSON."""
     if isinstance(result.outcome, Problem):
         status = "failed" if result.outcome.status >= 500 else "refused"
-        return {"index": index, "id": result.id, "status": status, "problem": result.outcome.body()}
-    return {"index": index, "id": result.id, "status": result.outcome}
+        return {"id": result.id, "status": status, "problem": result.outcome.body()}
+    return {"id": result.id, "status": result.outcome}
 
 
 def _errors(index: int, result: ItemResult) -> list[dict[str, str]]:

@@ -11,6 +11,8 @@ from shared.problems import Problem, printable, reason_of
 
 B = TypeVar("B", bound=Scoped)
 
+_BRANCHES = frozenset({"str", "bool", "int", "float", "[key]", "[text]", "[object]"})
+"""Names of the branches of unions in the paths of errors."""
 _FEEDBACK = OrdinaryBodies(FeedbackBody)
 _EXECUTIONS = OrdinaryBodies(ExecutionBody)
 
@@ -43,6 +45,6 @@ def _path(loc: tuple[int | str, ...]) -> str:
     for part in loc:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part not in ("str", "bool", "int", "float", "[key]"):  # names of a union's branches
+        elif part not in _BRANCHES:
             path += f".{part}" if path else part
     return printable(path or "body")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from collector.domain.model import Mismatch, NewExecution, RecordedExecution, as_uuid, key_hash
-from collector.domain.validation import MAX_EXECUTION, REST
+from collector.domain.validation import COMPANIONS, MAX_EXECUTION, REST
 
 _IDENTITY = frozenset({"execution_id", "occurred_at", "clock_skew_s"})
 """Facts that keep their first value."""
@@ -28,6 +28,8 @@ class Completion(NamedTuple):
     execution: RecordedExecution
     event_id: str
     payload: bytes
+    session: bytes | None = None
+    """The key of the session whose root it is, where that was not known before."""
 
 
 def complete(known: RecordedExecution, item: NewExecution) -> Completion | Mismatch | None:
@@ -49,7 +51,8 @@ def complete(known: RecordedExecution, item: NewExecution) -> Completion | Misma
     if len(payload) > MAX_EXECUTION:
         return Mismatch((("body", f"must have at most {MAX_EXECUTION} bytes together with what was recorded"),))
     execution = RecordedExecution(known.target, all_facts, to_json(_nested({**values, **added_values})), revision)
-    return Completion(execution, as_uuid(key_hash("completion", item.reference.hex(), str(revision))), payload)
+    event_id = as_uuid(key_hash("completion", item.reference.hex(), str(revision)))
+    return Completion(execution, event_id, payload, None if ("parent_id",) in facts else item.session)
 
 
 def _added(known: Mapping[Path, Any], new: Mapping[Path, Any], mismatches: list[tuple[str, str]]) -> dict[Path, Any]:
@@ -70,6 +73,9 @@ def _payload(item: NewExecution, facts: bytes, added: set[Path], revision: int) 
     """Return the event: all facts, and the new members of the other fields."""
     sent = from_json(item.payload)
     del sent["facts"]
+    for name, companion in COMPANIONS.items():
+        if (name,) not in added:
+            sent.pop(companion, None)
     rest = {name: sent.pop(name) for name in REST if name in sent}
     kept = {path: value for path, value in _leaves(rest).items() if path in added or path[:1] in added}
     sent |= {**_nested(kept), "revision": revision, "completes": sorted(".".join(path) for path in added)}

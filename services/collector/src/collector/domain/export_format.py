@@ -1,4 +1,4 @@
-"""Executions as lines of JSON or CSV. Pure."""
+"""Executions as lines of JSON or CSV, and the media types of exports. Pure."""
 
 import csv
 import io
@@ -8,26 +8,31 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
-ExportFormat = Literal["jsonl", "csv"]
-MEDIA_TYPES: Mapping[ExportFormat, str] = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+LineFormat = Literal["jsonl", "csv"]
+ExportFormat = Literal[LineFormat, "parquet"]
+MEDIA_TYPES: Mapping[ExportFormat, str] = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 COLUMNS = (
     "id", "target", "trace_id", "parent_id", "occurred_at", "received_at", "prompts", "model", "arm", "user", "session",
-    "outcome", "input", "output", "contexts", "tools", "parameters", "attributes", "usage", "cost", "latency_ms",
-    "scores", "consent", "feedback", "clock_skew_s", "revision",
+    "outcome", "input", "output", "contexts", "tools", "parameters", "attributes", "usage", "cost", "currency",
+    "latency_ms", "time_to_first_token_ms", "scores", "consent", "feedback", "clock_skew_s", "revision",
 )  # fmt: skip
-"""The columns of CSV. Lists and objects are JSON in their cells."""
+"""The columns of CSV and Parquet. Lists and objects are JSON in the cells of CSV."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of texts that a spreadsheet would run as a formula."""
 
 
-def header(form: ExportFormat) -> bytes:
+def header(form: LineFormat) -> bytes:
     """Return what precedes the first execution."""
     return _csv_line(COLUMNS) if form == "csv" else b""
 
 
-def export_line(form: ExportFormat, execution: Mapping[str, Any]) -> bytes:
+def export_line(form: LineFormat, execution: Mapping[str, Any]) -> bytes:
     """Return one execution, given in JSON's types, as a line."""
     if form == "jsonl":
         return to_json(execution) + b"\n"

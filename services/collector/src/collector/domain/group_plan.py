@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from collector.domain import outbox_messages
+from collector.domain.erasure import users_in
+from collector.domain.execution_keys import NewContexts, contexts_of, is_other_version
 from collector.domain.ingestion import classify_claims, first_claims, latest
 from collector.domain.model import (
     Claim,
@@ -21,6 +23,7 @@ from collector.domain.model import (
     Status,
     WaitingFeedback,
 )
+from shared.events.erasure import subject_key
 
 
 class GroupReferences(NamedTuple):
@@ -34,9 +37,9 @@ class GroupReferences(NamedTuple):
 class Snapshot(NamedTuple):
     """What the database has of a group's references, before its write.
 
-    `claims`: key → body hash. `current`: slot → feedback. `executions`: reference or trace → facts, for the feedback
-    of the group. `waiting`: row id → feedback that waits for the group's executions, oldest first. `new_prompts`:
-    whether the group uses a digest that is neither served nor observed.
+    `claims`: key → body hash. `current`: slot → feedback. `executions`: reference, trace or session → facts, for the
+    feedback of the group. `waiting`: row id → feedback that waits for the group's executions, oldest first.
+    `new_prompts`: whether the group uses a digest that is neither served nor observed.
     """
 
     claims: dict[bytes, bytes | None]
@@ -64,6 +67,11 @@ class GroupWrite(NamedTuple):
     joined: list[int]
     """Row ids of waiting feedback to delete: the group has their executions."""
     outgoing: list[OutgoingEvent]
+    users: list[str]
+    """Whose texts are written: of the new items, and of executions that feedback is joined with.
+
+    The group is not written if one of them was erased.
+    """
 
 
 class GroupPlan(NamedTuple):
@@ -92,13 +100,28 @@ def plan_group(items: Sequence[IngestItem], references: GroupReferences, snapsho
         _, feedback, executions = references_of(fresh)
     claims = [claim for claim in references.claims if claim.key in kept and claim.key not in snapshot.claims]
     outgoing = [outbox_messages.execution_recorded_message(execution) for execution in executions]
-    facts = _facts(executions)
-    joined = {row: entry for row, entry in snapshot.waiting.items() if entry.reference in facts}
-    outgoing += [outbox_messages.feedback_created_message(entry, facts[entry.reference]) for entry in joined.values()]
-    waiting = _join(feedback, snapshot, facts, outgoing)
+    new = contexts_of(executions)
+    joined = {row: entry for row, entry in snapshot.waiting.items() if entry.reference in new.first}
+    outgoing += [
+        outbox_messages.feedback_created_message(entry, new.first[entry.reference]) for entry in joined.values()
+    ]
+    waiting = _join(feedback, snapshot, new, outgoing)
     first, replacements = _slots(feedback, snapshot.current)
-    write = GroupWrite(claims, executions, first, replacements, waiting, list(joined), outgoing)
+    write = GroupWrite(
+        claims, executions, first, replacements, waiting, list(joined), outgoing, _users(feedback, executions, snapshot)
+    )
     return GroupPlan([*statuses], write)
+
+
+def _users(feedback: Sequence[NewFeedback], executions: Sequence[NewExecution], snapshot: Snapshot) -> list[str]:
+    """Return the keys of the users whose texts a write contains."""
+    users = {subject_key(item.origin.project, item.user) for item in feedback if item.user is not None}
+    users.update([subject_key(item.origin.project, item.user) for item in executions if item.user is not None])
+    for item in feedback:
+        execution = snapshot.executions.get(item.reference)
+        if execution is not None and (found := users_in(execution.facts)):
+            users.update([subject_key(item.origin.project, user) for user in found])
+    return sorted(users)
 
 
 def _changes_execution(items: Sequence[IngestItem], statuses: Sequence[Status]) -> bool:
@@ -107,36 +130,38 @@ def _changes_execution(items: Sequence[IngestItem], statuses: Sequence[Status]) 
     )
 
 
-def _facts(executions: Sequence[NewExecution]) -> dict[bytes, ExecutionContext]:
-    """Return the facts of new executions by their references and traces."""
-    found: dict[bytes, ExecutionContext] = {}
-    for execution in executions:
-        context = ExecutionContext(execution.target, execution.facts)
-        found.setdefault(execution.reference, context)
-        if execution.trace is not None:
-            found.setdefault(execution.trace, context)
-    return found
-
-
 def _join(
     feedback: Sequence[NewFeedback],
     snapshot: Snapshot,
-    facts: Mapping[bytes, ExecutionContext],
+    new: NewContexts,
     outgoing: list[OutgoingEvent],
 ) -> list[WaitingFeedback]:
     """Append the events of feedback whose execution is known to `outgoing`; return the other feedback."""
     current = dict(snapshot.current)
     waiting = []
     for item in feedback:
+        execution = _joined(item.reference, snapshot, new)
+        if execution is not None and execution.mixed:
+            item.value = item.label = None
         payload = outbox_messages.with_previous_feedback(item, current.get(item.slot))
         current[item.slot] = PreviousFeedback(item.id, item.value, item.label)
         entry = WaitingFeedback(item.event_id, item.origin, item.reference, payload)
-        execution = snapshot.executions.get(item.reference) or facts.get(item.reference)
         if execution is None:
             waiting.append(entry)
         else:
             outgoing.append(outbox_messages.feedback_created_message(entry, execution))
     return waiting
+
+
+def _joined(reference: bytes, snapshot: Snapshot, new: NewContexts) -> ExecutionContext | None:
+    """Return the execution of a reference, stored or of the group; mixed where other ones have other versions."""
+    found = snapshot.executions.get(reference) or new.first.get(reference)
+    if found is None or found.mixed:
+        return found
+    others = new.versions.get(reference)
+    if others is None:
+        return found
+    return found._replace(mixed=any(is_other_version(found.version, other) for other in others))
 
 
 def _slots(

@@ -18,10 +18,36 @@ from collector.domain.model import (
     Status,
     WaitingFeedback,
 )
+from shared.events.erasure import subject_key
+
+_OF_USERS = (NewExecution, NewFeedback)
 
 
 async def ingest(repository: Repository, items: Sequence[IngestItem]) -> list[ItemStatus]:
-    """Store the new ones among `items` and write their events to the outbox; return a status for each, in order."""
+    """Store the new ones among `items` and write their events to the outbox; return a status for each, in order.
+
+    Nothing is stored of users that were erased.
+    """
+    erased = await _erased_users(repository, items)
+    if not erased:
+        return await _ingest(repository, items)
+    kept = [item for item in items if user_key(item) not in erased]
+    statuses = iter(await _ingest(repository, kept) if kept else ())
+    return ["erased" if user_key(item) in erased else next(statuses) for item in items]
+
+
+async def _erased_users(repository: Repository, items: Sequence[IngestItem]) -> set[str]:
+    # Asked also without users: the erasure of somebody whose execution a feedback is about waits for this transaction.
+    return await repository.list_erased(sorted({key for item in items if (key := user_key(item)) is not None}))
+
+
+def user_key(item: IngestItem) -> str | None:
+    """Return the key of an item's user (`shared.events.erasure.subject_key`); None without one."""
+    user = item.user if isinstance(item, _OF_USERS) else None
+    return None if user is None else subject_key(item.origin.project, user)
+
+
+async def _ingest(repository: Repository, items: Sequence[IngestItem]) -> list[ItemStatus]:
     claims = first_claims(items)
     existing = await repository.save_claims(claims) if claims else {}
     statuses, kept = classify_claims(items, existing)
@@ -55,7 +81,7 @@ async def _completions(
         kept.update(claim.key for claim in item.claims)
         results[index] = "duplicate" if completion is None else "accepted"
         if completion is not None:
-            await repository.update_execution(item.reference, completion.execution)
+            await repository.update_execution(item.reference, completion.execution, completion.session)
             outgoing.append(outbox_messages.execution_completed_message(item, completion))
     return outgoing
 
@@ -80,6 +106,10 @@ async def _feedback(repository: Repository, feedback: Sequence[NewFeedback]) -> 
     if not feedback:
         return []
     replaced = await repository.replace_current_feedback(latest(feedback))
+    if mixed := [item for item in feedback if (joined := replaced[item.slot].execution) and joined.mixed]:
+        for item in mixed:
+            item.value = item.label = None
+        await repository.retract_current_feedback(latest(mixed))
     outgoing: list[OutgoingEvent] = []
     waiting: list[WaitingFeedback] = []
     for item, previous in zip(feedback, previous_feedback(feedback, replaced), strict=True):

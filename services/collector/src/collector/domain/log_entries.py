@@ -6,16 +6,24 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from collector.domain.model import key_hash
-from shared.events.feedback import ExecutionRecorded, FeedbackCreated, Usage
-from shared.metric_catalog import metric_name
+from shared.events.feedback import US_DOLLARS, ExecutionRecorded, FeedbackCreated, FeedbackSubject, Usage
+from shared.events.references import execution_reference
+from shared.metric_catalog import source_metric_name
 
+_DURATIONS = ("latency_ms", "time_to_first_token_ms")
 _LEVEL = 1
 """zlib's fastest level: higher ones take twice the time for a tenth less space."""
 
 
-def execution_reference(project: str, environment: str, execution_id: str) -> UUID:
-    """Return the key of an execution in the log."""
-    return UUID(bytes=key_hash(project, environment, "execution", execution_id))
+def subject_reference(project: str, environment: str, about: FeedbackSubject, subject_id: str) -> UUID:
+    """Return the key of the trace or session that feedback in the log is about."""
+    return UUID(bytes=key_hash(project, environment, about, subject_id))
+
+
+def subject_of(event: FeedbackCreated) -> UUID | None:
+    """Return the key of the trace or session that a feedback is about; None if it is about an execution."""
+    subject_id = {"trace": event.trace_id, "session": event.session}.get(event.about)
+    return subject_id and subject_reference(event.project, event.environment, event.about, subject_id)  # type: ignore[return-value]
 
 
 def reference_of(event: ExecutionRecorded) -> UUID:
@@ -29,11 +37,24 @@ def versions_of(event: ExecutionRecorded) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def tool_names(event: ExecutionRecorded) -> list[str]:
+    """Return the names of the tools that were called, without repetition."""
+    return list(dict.fromkeys(event.tools))
+
+
+def currency_of(event: ExecutionRecorded) -> str | None:
+    """Return the currency of an execution's cost; None if it has no cost."""
+    return None if event.cost is None else event.currency or US_DOLLARS
+
+
 def feedback_metric(event: FeedbackCreated) -> str | None:
-    """Return the metric that a feedback is a value of; None for a comment or a correction."""
+    """Return the metric that a feedback is a value of; None for a comment or a correction.
+
+    What a user did next is a value of all four metrics of next steps; this is that of its own kind.
+    """
     if event.kind == "comment" or event.kind == "correction":
         return None
-    return metric_name(event.kind, event.name, event.source == "implicit")
+    return source_metric_name(event.kind, event.name, event.source)
 
 
 def merge(first: ExecutionRecorded, second: ExecutionRecorded) -> ExecutionRecorded:
@@ -43,14 +64,19 @@ def merge(first: ExecutionRecorded, second: ExecutionRecorded) -> ExecutionRecor
     """
     newer, older = (first, second) if first.revision >= second.revision else (second, first)
     tokens = {**older.usage.model_dump(exclude_none=True), **newer.usage.model_dump(exclude_none=True)}
+    contexts, tools = newer if newer.contexts else older, newer if newer.tools else older
+    priced = older if newer.cost is None else newer
     return newer.model_copy(
         update={
-            "contexts": newer.contexts or older.contexts,
-            "tools": newer.tools or older.tools,
+            "contexts": contexts.contexts,
+            "context_details": contexts.context_details,
+            "tools": tools.tools,
+            "tool_details": tools.tool_details,
             "parameters": {**older.parameters, **newer.parameters},
             "usage": Usage(**tokens),
-            "cost": older.cost if newer.cost is None else newer.cost,
-            "latency_ms": older.latency_ms if newer.latency_ms is None else newer.latency_ms,
+            "cost": priced.cost,
+            "currency": priced.currency,
+            **{name: _known(getattr(newer, name), getattr(older, name)) for name in _DURATIONS},
             "scores": {**older.scores, **newer.scores},
             "received_at": min(older.received_at, newer.received_at),
             "completes": (),
@@ -58,14 +84,23 @@ def merge(first: ExecutionRecorded, second: ExecutionRecorded) -> ExecutionRecor
     )
 
 
+def _known(newer: float | None, older: float | None) -> float | None:
+    return older if newer is None else newer
+
+
 def pack(event: ExecutionRecorded) -> bytes:
     """Return an event as compressed JSON."""
     return zlib.compress(to_json(event, exclude_none=True), _LEVEL)
 
 
+def body_json(body: bytes) -> bytes:
+    """Return the JSON of a `pack`ed body; JSON itself, as the archive has it, unchanged."""
+    return body if body.startswith(b"{") else zlib.decompress(body)
+
+
 def unpack(body: bytes) -> ExecutionRecorded:
-    """Return the event in a `pack`ed body."""
-    return ExecutionRecorded.model_validate_json(zlib.decompress(body))
+    """Return the event in a `pack`ed body, or in its JSON."""
+    return ExecutionRecorded.model_validate_json(body_json(body))
 
 
 def search_term(words: str) -> str:
@@ -75,4 +110,4 @@ def search_term(words: str) -> str:
 
 def may_contain(body: bytes, term: str) -> bool:
     """Return whether a `search_term` is anywhere in a packed event. Much cheaper than to unpack it."""
-    return term in zlib.decompress(body).decode().casefold()
+    return term in body_json(body).decode().casefold()

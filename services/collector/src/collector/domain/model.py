@@ -10,10 +10,13 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Protocol
 
+from shared.events.feedback import FeedbackSubject
 from shared.events.message import EncodedMessage
+from shared.metric_catalog import NEXT_STEPS
 
-Status = Literal["accepted", "duplicate", "conflict", "changed"]
-"""`conflict`: the Idempotency-Key was used with another body; `changed`: the item's own id was."""
+Status = Literal["accepted", "duplicate", "erased", "conflict", "changed"]
+"""`erased`: nothing is stored, because the item's user was erased. `conflict`: the Idempotency-Key was used with
+another body; `changed`: the item's own id was."""
 
 
 class Mismatch(NamedTuple):
@@ -32,8 +35,11 @@ def key_hash(*parts: str) -> bytes:
 
 
 def feedback_slot(reference: bytes, user: str | None, source: str, kind: str, name: str | None) -> bytes:
-    """Return the key of a user's current feedback of one source, kind and name about `reference`."""
-    return key_hash(reference.hex(), user or "", source, kind, name or "")
+    """Return the key of a user's current feedback of one source, kind and name about `reference`.
+
+    What a user did next is one of several kinds, of which the latest is current.
+    """
+    return key_hash(reference.hex(), user or "", source, "next step" if kind in NEXT_STEPS else kind, name or "")
 
 
 def as_uuid(key: bytes) -> str:
@@ -80,14 +86,15 @@ class NewFeedback(IngestItem):
 
     `id` is a UUID. `reference` is the key of the execution or trace, `slot` that of the user's current feedback of
     this source, kind and name about it. `value` and `label` are retracted by the next feedback of the slot; None
-    where this one may not be counted. `by_trace`: it is about a trace.
+    where this one may not be counted. The label of a next step is its kind. `user` is a pseudonym.
     """
 
     reference: bytes
     slot: bytes
     value: float | None = None
     label: str | None = None
-    by_trace: bool = False
+    about: FeedbackSubject = "execution"
+    user: str | None = None
 
 
 class ObservedPrompt(NamedTuple):
@@ -103,15 +110,21 @@ class ObservedPrompt(NamedTuple):
 class NewExecution(IngestItem):
     """An execution. `payload` is a whole `execution.recorded`; `facts` is the JSON that feedback is joined with.
 
+    `trace` and `session` are keys of those whose root it is. `version` is from
+    `execution_keys.version_key`.
     `values` is JSON of the other fields, which a completion must not contradict: numbers, and hashes of the rest.
+    `user` is a pseudonym.
     """
 
     target: str
     reference: bytes
     trace: bytes | None
+    session: bytes | None
+    version: bytes
     facts: bytes
     values: bytes
     observed_prompts: tuple[ObservedPrompt, ...] = ()
+    user: str | None = None
 
 
 class RecordedExecution(NamedTuple):
@@ -132,10 +145,16 @@ class PreviousFeedback(NamedTuple):
 
 
 class ExecutionContext(NamedTuple):
-    """The target and the facts (JSON) of the execution that a feedback is about."""
+    """The target and the facts (JSON) of the execution that a feedback is about.
+
+    Of a trace or a session it is the first root execution; `mixed` if another root of the same target had another
+    version of its prompts. `version` is None where that is not known.
+    """
 
     target: str
     facts: bytes
+    version: bytes | None = None
+    mixed: bool = False
 
 
 class CurrentFeedback(NamedTuple):
@@ -164,6 +183,10 @@ class OutgoingEvent(NamedTuple):
 class Repository(Protocol):
     """The collector's tables, within one transaction. No method commits."""
 
+    async def list_erased(self, users: Sequence[str]) -> set[str]:
+        """Return the keys of those users that were erased. Nobody can be erased until the transaction ends."""
+        ...
+
     async def save_claims(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
         """Store the claims whose keys are new; return the keys of the others and the body hash stored with each."""
         ...
@@ -180,8 +203,10 @@ class Repository(Protocol):
         """Return a stored execution, locked until the transaction ends; None where it is unknown."""
         ...
 
-    async def update_execution(self, reference: bytes, execution: RecordedExecution) -> None:
-        """Replace a stored execution."""
+    async def update_execution(
+        self, reference: bytes, execution: RecordedExecution, session: bytes | None = None
+    ) -> None:
+        """Replace a stored execution, and store the `session` whose root it is."""
         ...
 
     async def pop_waiting_feedback(
@@ -198,6 +223,10 @@ class Repository(Protocol):
 
     async def replace_current_feedback(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
         """Make each feedback the current one of its slot (one per slot); return by slot what it replaced."""
+        ...
+
+    async def retract_current_feedback(self, feedback: Sequence[NewFeedback]) -> None:
+        """Remove the values of current feedback that is not counted: the next one of its slot retracts nothing."""
         ...
 
     async def save_waiting_feedback(self, waiting: Sequence[WaitingFeedback]) -> None:

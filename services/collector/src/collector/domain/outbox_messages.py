@@ -1,5 +1,7 @@
 """Events of the collector as messages; a feedback event contains the facts of its execution. Pure."""
 
+from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from msgspec.json import encode
@@ -22,6 +24,9 @@ from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObs
 from shared.events.message import EncodedMessage, encoded_cloudevent_headers
 
 SOURCE = "ratchet/collector"
+_TYPES: dict[type[Event], str] = {
+    event: event_type(event) for event in (ExecutionRecorded, FeedbackCreated, PromptObserved)
+}
 
 
 def execution_recorded_message(item: NewExecution) -> OutgoingEvent:
@@ -57,7 +62,8 @@ def feedback_created_message(entry: WaitingFeedback, execution: ExecutionContext
     """Return the `feedback.created` of a feedback with its execution's facts; without one, the target is empty."""
     target = "" if execution is None else execution.target
     facts = b"" if execution is None else b'"execution":' + execution.facts + b","
-    payload = b"".join((b'{"target":', encode(target), b",", facts, entry.payload[1:]))
+    mixed = b'"mixed":true,' if execution is not None and execution.mixed else b""
+    payload = b"".join((b'{"target":', encode(target), b",", facts, mixed, entry.payload[1:]))
     return _outgoing(FeedbackCreated, entry.event_id, f"{entry.origin.project}/{target}", payload, entry.origin)
 
 
@@ -77,9 +83,14 @@ def prompt_observed_message(origin: Origin, prompt: ObservedPrompt) -> OutgoingE
     return _outgoing(PromptObserved, event_id, event.key, event.model_dump_json().encode(), origin)
 
 
+@lru_cache(maxsize=64)
+def _time_text(time: datetime) -> str:
+    """Return a time as ISO 8601. Cached: the items of a request, and of a turn of the event loop, have the same."""
+    return time.isoformat()
+
+
 def _outgoing(event: type[Event], event_id: str, key: str, payload: bytes, origin: Origin) -> OutgoingEvent:
     """Return a message in CloudEvents binary mode. The event has no cause, so its correlation id is its own id."""
-    headers = encoded_cloudevent_headers(
-        event_id, event_type(event), SOURCE, origin.received_at.isoformat(), key, origin.traceparent
-    )
+    time = _time_text(origin.received_at)
+    headers = encoded_cloudevent_headers(event_id, _TYPES[event], SOURCE, time, key, origin.traceparent)
     return OutgoingEvent(event_id, EncodedMessage(event.topic, key, payload, headers))

@@ -75,6 +75,8 @@ class RequestContext(NamedTuple):
 
     def check_scope(self, body: Scoped) -> None:
         """Check that a body names no other project or environment than the key's. Raises Problem 403."""
+        if body.project is None and body.environment is None:
+            return
         for field, ours in (("project", self.origin.project), ("environment", self.origin.environment)):
             named = getattr(body, field)
             if named is not None and named != ours:

@@ -6,15 +6,25 @@ from typing import Any
 from msgspec.json import encode
 from pydantic_core import to_json
 
-from collector.domain.bodies import read_execution, read_feedback
-from collector.domain.feedback_payload import FeedbackPayload
-from collector.domain.feedback_values import read_value
-from collector.domain.model import IngestItem, NewExecution, NewFeedback, ObservedPrompt, feedback_slot, key_hash
+from collector.domain.bodies import read_execution
+from collector.domain.execution_keys import session_key, version_key
+from collector.domain.feedback_items import parse_feedback
+from collector.domain.feedback_schema import TEXT_LIMIT
+from collector.domain.model import IngestItem, NewExecution, ObservedPrompt, key_hash
 from collector.domain.ordinary_bodies import as_dict
 from collector.domain.pii.scrub import scrub
 from collector.domain.request_context import RequestContext, Route
-from collector.domain.schemas import TEXT_LIMIT, ExecutionBody, PromptBody
+from collector.domain.schemas import ExecutionBody, PromptBody
+from collector.domain.structured_fields import (
+    as_text,
+    check_contexts,
+    present,
+    recorded_contexts,
+    recorded_tools,
+    text_lengths,
+)
 from ratchet.prompt import PromptError, parse
+from shared.events.feedback import US_DOLLARS
 from shared.events.message import MAX_PAYLOAD
 from shared.problems import Problem, invalid
 from shared.strict_json import strict_json
@@ -25,10 +35,12 @@ MAX_EXECUTION = MAX_PAYLOAD - MAX_FEEDBACK - 2_000
 """Bytes of JSON. A feedback event contains its execution's facts: both must fit into one message."""
 
 MAX_ITEMS = 1000
-_NUMBERS = ("usage", "cost", "latency_ms", "scores")
+_NUMBERS = ("usage", "cost", "latency_ms", "time_to_first_token_ms", "scores")
 _CONTENTS = ("contexts", "tools", "parameters")
 REST = (*_NUMBERS, *_CONTENTS)
 """The fields of an execution outside its facts."""
+COMPANIONS = {"cost": "currency", "contexts": "context_details", "tools": "tool_details"}
+"""Field → a field without which it is not the same value: both are completed together, or none."""
 
 
 def parse_request(route: Route, content: bytes, context: RequestContext) -> IngestItem | list[IngestItem | Problem]:
@@ -41,6 +53,14 @@ def parse_request(route: Route, content: bytes, context: RequestContext) -> Inge
     if not 1 <= len(body) <= MAX_ITEMS:
         raise invalid("body", f"an array must have 1 to {MAX_ITEMS} items")
     return [_parse_element(route, value, context, index) for index, value in enumerate(body)]
+
+
+def parse_object(route: Route, content: bytes, context: RequestContext, index: int = 0) -> IngestItem:
+    """Return the item of an object, the element `index` of a body with several. Raises Problem, also for an array."""
+    body = strict_json(content)
+    if not isinstance(body, dict):
+        raise invalid("body", "must be an object")
+    return parse_item(route, body, context, index)
 
 
 def parse_completion(content: bytes, context: RequestContext, execution_id: str) -> IngestItem:
@@ -67,48 +87,19 @@ def parse_item(route: Route, item: object, context: RequestContext, index: int =
     return parse_feedback(item, context, index) if route == "feedback" else parse_execution(item, context, index)
 
 
-def parse_feedback(item: object, context: RequestContext, index: int = 0) -> NewFeedback:
-    """Return the feedback of a parsed JSON object, the element `index` of its array. Raises Problem."""
-    body = read_feedback(item)
-    origin = context.origin
-    if body.execution_id is None and body.trace_id is None:
-        raise invalid("execution_id", "is missing: name an execution_id or a trace_id")
-    if body.kind == "score" and body.name is None:
-        raise invalid("name", "is missing: a score has a name")
-    context.check_scope(body)
-    value = read_value(body.kind, body.value, body.comment)
-    own_id = None if body.id is None else str(body.id)
-    event_id, claims = context.identify("feedback", item, own_id, index)
-    feedback_id = own_id or event_id
-    user = context.pseudonym(body.user)
-    about = ("execution", body.execution_id) if body.execution_id else ("trace", body.trace_id or "")
-    label = value.label and scrub(value.label)
-    occurred_at, skew = context.event_time(body.occurred_at)
-    payload = FeedbackPayload(
-        feedback_id=feedback_id, kind=body.kind, source=body.source, key_scope=context.key_scope, name=body.name,
-        value=value.number, label=label, text=value.text and scrub(value.text), user=user,
-        consent=as_dict(body.consent), occurred_at=occurred_at, clock_skew_s=skew,
-        project=origin.project, environment=origin.environment, received_at=origin.received_at,
-    )  # fmt: skip
-    reference = key_hash(origin.project, origin.environment, *about)
-    slot = feedback_slot(reference, user, body.source, body.kind, body.name)
-    feedback = NewFeedback(origin, feedback_id, event_id, claims, encode(payload), reference, slot)
-    feedback.by_trace = not body.execution_id
-    if body.consent is None or body.consent.quality is not False:
-        feedback.value, feedback.label = value.number, label
-    return feedback
-
-
 def parse_execution(item: object, context: RequestContext, index: int = 0) -> NewExecution:
     """Return the execution of a parsed JSON object, the element `index` of its array. Raises Problem."""
     body = read_execution(item)
     origin = context.origin
     context.check_scope(body)
+    if body.currency is not None and body.cost is None:
+        raise invalid("currency", "is that of a cost, which is missing")
     _check_sizes(body)
     event_id, claims = context.identify("executions", item, body.id, index)
     execution_id = body.id or str(event_id)
     observed_prompts = tuple(_observed_prompts(body.prompts, body.target))
-    facts = encode(_facts(body, context, execution_id))
+    known = _facts(body, context, execution_id)
+    facts = encode(known)
     recorded = _recorded(body, context)
     payload = b'{"facts":' + facts + b"," + encode(recorded)[1:]
     if len(payload) > MAX_EXECUTION:
@@ -117,14 +108,18 @@ def parse_execution(item: object, context: RequestContext, index: int = 0) -> Ne
     root = body.trace_id is not None and body.parent_id is None
     return NewExecution(
         origin, execution_id, event_id, claims, payload, body.target, key_hash(*scope, "execution", execution_id),
-        key_hash(*scope, "trace", str(body.trace_id)) if root else None, facts, encode(_values(recorded)),
-        observed_prompts,
+        key_hash(*scope, "trace", str(body.trace_id)) if root else None, session_key(known, scope),
+        version_key(body), facts, encode(_values(recorded)),
+        observed_prompts, known.get("user"),
     )  # fmt: skip
 
 
 def _check_sizes(body: ExecutionBody) -> None:
-    """Check sizes before texts are scrubbed. Raises Problem 413 or 422."""
-    total = len(body.input or "") + len(body.output or "") + sum(map(len, body.contexts))
+    """Check contexts, and sizes before texts are scrubbed. Raises Problem 413 or 422."""
+    total = len(body.input or "") + len(body.output or "")
+    if body.contexts or body.tools:
+        check_contexts(body.contexts)
+        total += text_lengths(body.contexts, body.tools)
     for field, members in (("attributes", body.attributes), ("parameters", body.parameters)):
         for name, value in members.items():
             size = len(value) if isinstance(value, str) else 0
@@ -147,7 +142,7 @@ def _facts(body: ExecutionBody, context: RequestContext, execution_id: str) -> d
         prompts=[_without_none(name=use.name, digest=use.digest, version=use.version) for use in body.prompts],
         model=body.model, arm=body.arm, user=context.pseudonym(body.user), session=_scrubbed(body.session),
         input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
-        attributes={name: scrub(_as_text(value)) for name, value in body.attributes.items() if value is not None},
+        attributes={name: scrub(as_text(value)) for name, value in body.attributes.items() if value is not None},
         consent=as_dict(body.consent), occurred_at=occurred_at, clock_skew_s=skew,
     )  # fmt: skip
 
@@ -155,20 +150,30 @@ def _facts(body: ExecutionBody, context: RequestContext, execution_id: str) -> d
 def _recorded(body: ExecutionBody, context: RequestContext) -> dict[str, Any]:
     """Return `shared.events.feedback.ExecutionRecorded` without its facts, as a dictionary."""
     origin = context.origin
-    return _without_none(
+    found = _without_none(
         project=origin.project, environment=origin.environment, target=body.target, received_at=origin.received_at,
-        contexts=[scrub(context) for context in body.contexts], tools=body.tools,
-        parameters={name: scrub(_as_text(value)) for name, value in body.parameters.items()},
-        usage=as_dict(body.usage), cost=body.cost, latency_ms=body.latency_ms, scores=body.scores,
+        contexts=[], tools=[],
+        parameters={name: scrub(as_text(value)) for name, value in body.parameters.items()},
+        usage=None if body.usage is None else present(body.usage), cost=body.cost,
+        currency=None if body.currency == US_DOLLARS else body.currency, latency_ms=body.latency_ms,
+        time_to_first_token_ms=body.time_to_first_token_ms, scores=body.scores,
     )  # fmt: skip
+    if body.contexts:
+        found |= recorded_contexts(body.contexts)
+    if body.tools:
+        found |= recorded_tools(body.tools)
+    return found
 
 
 def _values(recorded: dict[str, Any]) -> dict[str, Any]:
     """Return the fields outside the facts as completions are compared with: numbers, and hashes of other values."""
     values = {name: recorded[name] for name in _NUMBERS if recorded.get(name) not in (None, {})}
+    whole = {name: [recorded[name], recorded[more]] for name, more in COMPANIONS.items() if more in recorded}
+    if "cost" in whole:
+        values["cost"] = whole["cost"]
     for name in _CONTENTS:
         if recorded[name]:
-            values[name] = blake2b(to_json(recorded[name]), digest_size=16).hexdigest()
+            values[name] = blake2b(to_json(whole.get(name, recorded[name])), digest_size=16).hexdigest()
     return values
 
 
@@ -197,8 +202,3 @@ def _without_none(**fields: Any) -> dict[str, Any]:
 
 def _scrubbed(text: str | None) -> str | None:
     return None if text is None else scrub(text)
-
-
-def _as_text(value: object) -> str:
-    """Return a parameter or an attribute as text: a string as it is, any other value as JSON."""
-    return value if isinstance(value, str) else to_json(value).decode()

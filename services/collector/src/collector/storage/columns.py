@@ -1,8 +1,19 @@
 """Rows as the array parameters of statements, one array a column."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from collector.domain.model import NewExecution, WaitingFeedback
+
+T = TypeVar("T")
+
+
+def sparse(column: list[T]) -> list[T]:
+    """Return a column, without its values where all are None: `unnest` fills up what another column has more.
+
+    The driver calls Python twice for each value of an array.
+    """
+    return [] if column.count(None) == len(column) else column  # type: ignore[arg-type]
 
 
 def execution_columns(executions: Sequence[NewExecution]) -> tuple[object, ...]:
@@ -10,7 +21,9 @@ def execution_columns(executions: Sequence[NewExecution]) -> tuple[object, ...]:
     rows = sorted(executions, key=lambda execution: execution.reference)
     return (
         [row.reference for row in rows],
-        [row.trace for row in rows],
+        sparse([row.trace for row in rows]),
+        sparse([row.session for row in rows]),
+        [row.version for row in rows],
         [row.origin.project for row in rows],
         [row.origin.environment for row in rows],
         [row.target for row in rows],
@@ -29,5 +42,5 @@ def waiting_columns(waiting: Sequence[WaitingFeedback]) -> tuple[object, ...]:
         [row.origin.environment for row in waiting],
         [row.payload for row in waiting],
         [row.origin.received_at for row in waiting],
-        [row.origin.traceparent for row in waiting],
+        sparse([row.origin.traceparent for row in waiting]),
     )

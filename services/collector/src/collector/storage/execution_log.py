@@ -10,29 +10,34 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from collector.domain.log_entries import (
-    execution_reference,
     feedback_metric,
     merge,
     pack,
     reference_of,
+    subject_of,
+    tool_names,
     unpack,
     versions_of,
 )
-from shared.events.feedback import ExecutionRecorded, FeedbackCreated
+from shared.events.feedback import ExecutionRecorded, FeedbackCreated, Preference
+from shared.events.references import execution_reference
 
 _SEPARATOR = "\x1f"
-"""Joins the versions of a row: an array of arrays can't be unnested by rows. Versions have no control characters."""
+"""Joins the versions and tools of a row: an array of arrays can't be unnested by rows. None has control characters."""
 DELETE_BATCH = 2_000
 
 _COLUMNS = """reference, project, environment, target, trace_id, occurred_at, received_at, versions, model, arm,
-    outcome, user_hash, session, input_tokens, output_tokens, cost, latency_ms, scores, body"""
+    outcome, user_hash, session, input_tokens, output_tokens, cost, latency_ms, scores, body, cached_input_tokens,
+    cache_write_tokens, reasoning_tokens, total_tokens, currency, time_to_first_token_ms, tools"""
 _ROWS = f"""
 SELECT reference, project, environment, target, trace_id, occurred_at, received_at,
        string_to_array(versions, '{_SEPARATOR}'), model, arm, outcome, user_hash, session, input_tokens, output_tokens,
-       cost, latency_ms, scores::jsonb, body
+       cost, latency_ms, scores::jsonb, body, cached_input_tokens, cache_write_tokens, reasoning_tokens, total_tokens,
+       currency, time_to_first_token_ms, string_to_array(tools, '{_SEPARATOR}')
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
             $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[],
-            $16::float8[], $17::float8[], $18::text[], $19::bytea[]) AS g({_COLUMNS})"""
+            $16::float8[], $17::float8[], $18::text[], $19::bytea[], $20::bigint[], $21::bigint[], $22::bigint[],
+            $23::bigint[], $24::text[], $25::float8[], $26::text[]) AS g({_COLUMNS})"""
 
 SAVE_EXECUTIONS = f"""
 INSERT INTO collector.execution_log ({_COLUMNS}) {_ROWS}
@@ -45,9 +50,11 @@ SELECT reference, body FROM collector.execution_log WHERE reference = ANY($1::uu
 REPLACE_EXECUTIONS = f"""
 UPDATE collector.execution_log AS e
 SET (trace_id, occurred_at, received_at, versions, model, arm, outcome, user_hash, session, input_tokens, output_tokens,
-     cost, latency_ms, scores, body)
+     cost, latency_ms, scores, body, cached_input_tokens, cache_write_tokens, reasoning_tokens, total_tokens, currency,
+     time_to_first_token_ms, tools)
   = (n.trace_id, n.occurred_at, n.received_at, n.versions, n.model, n.arm, n.outcome, n.user_hash, n.session,
-     n.input_tokens, n.output_tokens, n.cost, n.latency_ms, n.scores, n.body)
+     n.input_tokens, n.output_tokens, n.cost, n.latency_ms, n.scores, n.body, n.cached_input_tokens,
+     n.cache_write_tokens, n.reasoning_tokens, n.total_tokens, n.currency, n.time_to_first_token_ms, n.tools)
 FROM ({_ROWS}) AS n({_COLUMNS}) WHERE e.reference = n.reference"""
 
 SAVE_VERSIONS = """
@@ -60,11 +67,16 @@ SET first_at = LEAST(v.first_at, excluded.first_at), last_at = GREATEST(v.last_a
 
 SAVE_FEEDBACK = """
 INSERT INTO collector.feedback_log (reference, feedback_id, project, environment, target, executed_at, replaces, kind,
-                                    source, key_scope, name, metric, value, label, text, user_hash, occurred_at,
-                                    received_at)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[],
+                                    source, key_scope, name, metric, value, label, text, preference, about, subject,
+                                    mixed, user_hash, occurred_at, received_at)
+SELECT reference, feedback_id, project, environment, target, executed_at, replaces, kind, source, key_scope, name,
+       metric, value, label, text, preference::jsonb, about, subject, mixed, user_hash, occurred_at, received_at
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[],
                      $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::float8[], $14::text[],
-                     $15::text[], $16::text[], $17::timestamptz[], $18::timestamptz[])
+                     $15::text[], $16::text[], $17::text[], $18::uuid[], $19::bool[], $20::text[], $21::timestamptz[],
+                     $22::timestamptz[])
+    AS g(reference, feedback_id, project, environment, target, executed_at, replaces, kind, source, key_scope, name,
+         metric, value, label, text, preference, about, subject, mixed, user_hash, occurred_at, received_at)
 ON CONFLICT DO NOTHING"""
 
 _EXPIRED = "received_at < LEAST(now(), $1::timestamptz) - $2::interval ORDER BY received_at LIMIT $3"
@@ -143,8 +155,14 @@ def _execution_row(reference: UUID, event: ExecutionRecorded) -> tuple[object, .
         reference, event.project, event.environment, event.target, facts.trace_id, facts.occurred_at,
         event.received_at, _SEPARATOR.join(versions_of(event)), facts.model, facts.arm, facts.outcome, facts.user,
         facts.session, usage.input_tokens, usage.output_tokens, event.cost, event.latency_ms,
-        to_json(event.scores).decode(), pack(event),
+        to_json(event.scores).decode(), pack(event), usage.cached_input_tokens, usage.cache_write_tokens,
+        usage.reasoning_tokens, usage.total, event.currency, event.time_to_first_token_ms,
+        _SEPARATOR.join(tool_names(event)) or None,
     )  # fmt: skip
+
+
+def _json(preference: Preference) -> str:
+    return preference.model_dump_json(exclude_none=True)
 
 
 def _feedback_row(event: FeedbackCreated) -> tuple[Any, ...]:
@@ -153,5 +171,6 @@ def _feedback_row(event: FeedbackCreated) -> tuple[Any, ...]:
     return (
         reference, event.feedback_id, event.project, event.environment, event.target, event.execution.occurred_at,
         event.replaces and event.replaces.feedback_id, event.kind, event.source, event.key_scope, event.name,
-        feedback_metric(event), event.value, event.label, event.text, event.user, event.occurred_at, event.received_at,
+        feedback_metric(event), event.value, event.label, event.text, event.preference and _json(event.preference),
+        event.about, subject_of(event), event.mixed, event.user, event.occurred_at, event.received_at,
     )  # fmt: skip

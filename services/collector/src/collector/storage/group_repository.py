@@ -13,7 +13,7 @@ from collector.domain.model import (
     PreviousFeedback,
     WaitingFeedback,
 )
-from collector.storage.columns import execution_columns, waiting_columns
+from collector.storage.columns import execution_columns, sparse, waiting_columns
 from collector.storage.group_statements import LIST_WAITING_FEEDBACK, read_statement, write_statement
 from collector.storage.repository import ANY_BODY, to_waiting_feedback
 from shared.messaging.sql_outbox import insert_parameters
@@ -22,7 +22,8 @@ from shared.runtime.failures import sqlstate_of
 Part = tuple[str, tuple[object, ...]]
 
 _OUTDATED = ("23505", "22012", "40P01")
-"""SQLSTATE if another write came between: a claim or a slot is taken, a counted row has changed (1 / 0), a deadlock."""
+"""SQLSTATE if another write came between: a claim or a slot is taken, a counted row has changed or a user was erased
+(1 / 0), a deadlock."""
 
 
 class GroupRepository:
@@ -48,7 +49,7 @@ class GroupRepository:
             elif part == 2:
                 current[key] = PreviousFeedback(str(UUID(bytes=other)), value, text)
             elif part == 3:
-                executions[key] = ExecutionContext(text, facts)
+                executions[key] = ExecutionContext(text, facts, other, bool(value))
             else:
                 new_prompts = True
         return Snapshot(claims, current, executions, waiting, new_prompts)
@@ -61,7 +62,7 @@ class GroupRepository:
         return found
 
     async def _waiting(self, executions: Iterable[NewExecution]) -> dict[int, WaitingFeedback]:
-        keys = {key for item in executions for key in (item.reference, item.trace) if key is not None}
+        keys = {key for item in executions for key in (item.reference, item.trace, item.session) if key is not None}
         rows = await self._pg.fetch(LIST_WAITING_FEEDBACK, b"".join(keys))
         return {row["id"]: to_waiting_feedback(row) for row in rows}
 
@@ -86,9 +87,10 @@ def _read_parts(references: GroupReferences) -> list[Part]:
         parts.append(("claims", (b"".join([claim.key for claim in references.claims]),)))
     if references.feedback:
         parts.append(("current", (b"".join({item.slot for item in references.feedback}),)))
-        for name, by_trace in (("executions", False), ("traces", True)):
-            if keys := {item.reference for item in references.feedback if item.by_trace is by_trace}:
-                parts.append((name, (b"".join(keys),)))
+        keys: dict[str, set[bytes]] = {}
+        for item in references.feedback:
+            keys.setdefault(item.about, set()).add(item.reference)
+        parts.extend((f"{about}s", (b"".join(found),)) for about, found in keys.items())
     prompts = {
         (item.origin.project, item.origin.environment, prompt.name, prompt.digest, prompt.document is not None)
         for item in references.executions
@@ -114,6 +116,8 @@ def _write_parts(write: GroupWrite, shards: int) -> list[Part]:
         parts.append(("waiting", waiting_columns(write.waiting)))
     if write.joined:
         parts.append(("joined", (write.joined, len(write.joined))))
+    if write.users:
+        parts.append(("erased", ("\x1f".join(write.users), 0)))
     if write.outgoing:
         parts.append(("outbox", insert_parameters(write.outgoing, shards)))
     return parts
@@ -122,7 +126,7 @@ def _write_parts(write: GroupWrite, shards: int) -> list[Part]:
 def _first_columns(feedback: Sequence[NewFeedback]) -> tuple[object, ...]:
     rows = sorted(feedback, key=lambda item: item.slot)
     packed = b"".join([row.slot + bytes.fromhex(row.id.replace("-", "")) for row in rows])
-    return packed, [row.value for row in rows], [row.label for row in rows], _received(rows)
+    return packed, sparse([row.value for row in rows]), sparse([row.label for row in rows]), _received(rows)
 
 
 def _replacement_columns(replacements: Sequence[Replacement]) -> tuple[object, ...]:

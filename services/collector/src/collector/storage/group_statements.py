@@ -7,6 +7,7 @@ Each is put together from the parts that the group needs; asyncpg prepares every
 from collections.abc import Sequence
 from functools import lru_cache
 
+from collector.storage.queries import first_root
 from shared.messaging.sql_outbox import insert_statement
 
 
@@ -14,6 +15,15 @@ def _keys(parameter: str) -> str:
     """Return SQL for the array of the keys that are packed into a parameter."""
     count = f"length({parameter}::bytea) / 16"
     return f"ARRAY(SELECT substring({parameter} FROM n * 16 + 1 FOR 16) FROM generate_series(0, {count} - 1) AS n)"
+
+
+def _first_roots(column: str) -> str:
+    """Return SQL for the root execution of each trace or session that was received first, with its version.
+
+    The number is 1 where others have other versions.
+    """
+    return f"""SELECT 3, t.key, e.version, e.mixed::int::float8, e.target, e.facts
+        FROM unnest({_keys("{0}")}) AS t(key) CROSS JOIN LATERAL ({first_root(column, "t.key")}) AS e"""
 
 
 # Columns: part, key, second key, number, text, text or JSON. Every key is looked up by an index, also where the tables
@@ -25,10 +35,8 @@ READ_PARTS = {
         FROM collector.current_feedback WHERE slot = ANY({_keys("{0}")})""",
     "executions": f"""SELECT 3, reference, NULL, NULL, target, facts
         FROM collector.executions WHERE reference = ANY({_keys("{0}")})""",
-    # Of several roots of a trace, the one received first.
-    "traces": f"""SELECT 3, t.trace, NULL, NULL, e.target, e.facts FROM unnest({_keys("{0}")}) AS t(trace)
-        CROSS JOIN LATERAL (SELECT target, facts FROM collector.executions
-            WHERE executions.trace = t.trace ORDER BY received_at LIMIT 1) AS e""",
+    "traces": _first_roots("trace"),
+    "sessions": _first_roots("session"),
     "prompts": """SELECT 4, NULL, NULL, NULL, NULL, NULL
         FROM unnest({0}::text[], {1}::text[], {2}::text[], {3}::text[], {4}::bool[])
             AS g(project, environment, name, digest, documented)
@@ -47,14 +55,15 @@ WRITE_PARTS = {
         SELECT substring({0}::bytea FROM n * 32 + 1 FOR 16), substring({0}::bytea FROM n * 32 + 17 FOR 16)
         FROM generate_series(0, length({0}::bytea) / 32 - 1) AS n""",
     "executions": """INSERT INTO collector.executions
-            (reference, trace, project, environment, target, facts, recorded_values, received_at)
-        SELECT * FROM unnest({0}::bytea[], {1}::bytea[], {2}::text[], {3}::text[], {4}::text[], {5}::bytea[],
-                             {6}::bytea[], {7}::timestamptz[])
+            (reference, trace, session, version, project, environment, target, facts, recorded_values, received_at)
+        SELECT * FROM unnest({0}::bytea[], {1}::bytea[], {2}::bytea[], {3}::bytea[], {4}::text[], {5}::text[],
+                             {6}::text[], {7}::bytea[], {8}::bytea[], {9}::timestamptz[])
         ON CONFLICT DO NOTHING""",
     "first_feedback": """INSERT INTO collector.current_feedback (slot, feedback_id, value, label, updated_at)
-        SELECT substring({0}::bytea FROM n::int * 32 - 31 FOR 16), substring({0}::bytea FROM n::int * 32 - 15 FOR 16),
+        SELECT substring({0}::bytea FROM n * 32 - 31 FOR 16), substring({0}::bytea FROM n * 32 - 15 FOR 16),
                value, label, {3}::timestamptz
-        FROM unnest({1}::float8[], {2}::text[]) WITH ORDINALITY AS g(value, label, n)""",
+        FROM ROWS FROM (generate_series(1, length({0}::bytea) / 32), unnest({1}::float8[]), unnest({2}::text[]))
+            AS g(n, value, label)""",
     "replacements": """UPDATE collector.current_feedback AS o
         SET feedback_id = g.feedback_id, value = g.value, label = g.label, updated_at = {7}::timestamptz
         FROM unnest({0}::bytea[], {1}::bytea[], {2}::float8[], {3}::text[], {4}::bytea[], {5}::float8[], {6}::text[])
@@ -67,10 +76,12 @@ WRITE_PARTS = {
         SELECT * FROM unnest({0}::uuid[], {1}::bytea[], {2}::text[], {3}::text[], {4}::bytea[], {5}::timestamptz[],
                              {6}::text[])""",
     "joined": "DELETE FROM collector.waiting WHERE id = ANY({0}::bigint[]) RETURNING 1",
+    # Read in the statement that writes, so that a tombstone that is added meanwhile waits for it.
+    "erased": "SELECT key FROM collector.erased_subjects WHERE key = ANY(string_to_array({0}::text, chr(31)))",
     "outbox": insert_statement("collector", tuple(f"{{{number}}}" for number in range(5))),
 }
-_COUNTED = ("replacements", "joined")
-"""Parts that must write as many rows as the group has. 1 / 0 fails the statement if one does not."""
+_COUNTED = ("replacements", "joined", "erased")
+"""Parts that must have as many rows as the group says; none are erased. 1 / 0 fails the statement if one does not."""
 
 
 @lru_cache(maxsize=128)

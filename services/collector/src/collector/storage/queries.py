@@ -1,5 +1,6 @@
 """SQL of the collector. Array parameters are parallel and sorted; times are those of the collector's clock."""
 
+from collector.domain.execution_keys import HALF
 from shared.messaging.sql_outbox import insert_statement
 
 # Keys are packed into one value, 16 bytes each: encoding arrays is the most expensive work of the driver.
@@ -11,25 +12,45 @@ ON CONFLICT DO NOTHING RETURNING key"""
 
 LIST_CLAIMS = "SELECT key, body FROM collector.receipts WHERE key = ANY($1::bytea[])"
 
+LIST_ERASED = "SELECT key FROM collector.erased_subjects WHERE key = ANY($1::text[])"
+
 DELETE_CLAIMS = "DELETE FROM collector.receipts WHERE key = ANY($1::bytea[])"
 
 SAVE_EXECUTIONS = """
-INSERT INTO collector.executions (reference, trace, project, environment, target, facts, recorded_values, received_at)
-SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
-                     $8::timestamptz[])
+INSERT INTO collector.executions
+    (reference, trace, session, version, project, environment, target, facts, recorded_values, received_at)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::text[], $6::text[], $7::text[],
+                     $8::bytea[], $9::bytea[], $10::timestamptz[])
 ON CONFLICT DO NOTHING"""
 
 LOCK_EXECUTION = """
 SELECT target, facts, recorded_values, revision FROM collector.executions WHERE reference = $1 FOR UPDATE"""
 
 UPDATE_EXECUTION = """
-UPDATE collector.executions SET facts = $2, recorded_values = $3, revision = $4 WHERE reference = $1"""
+UPDATE collector.executions
+SET facts = $2, recorded_values = $3, revision = $4, session = COALESCE(session, $5) WHERE reference = $1"""
 
-# A trace means its root execution; of several roots, the one received first.
-_FACTS = """LATERAL (
-    SELECT target, facts FROM collector.executions WHERE reference = {about}
-    UNION ALL
-    (SELECT target, facts FROM collector.executions WHERE trace = {about} ORDER BY received_at LIMIT 1)
+MAX_ROOTS = 200
+"""Root executions of a trace or a session that are compared; with more it counts as mixed."""
+
+
+def first_root(column: str, key: str) -> str:
+    """Return SQL for the root execution with `key` in `column` that was received first: target, facts, version, mixed.
+
+    It is mixed if another root has the same target and prompt names (the first half of a version), but not its version.
+    """
+    roots = f"SELECT version FROM collector.executions WHERE {column} = {key} LIMIT {MAX_ROOTS + 1}"
+    other = f"substring(roots.version FOR {HALF}) = substring(f.version FOR {HALF}) AND roots.version <> f.version"
+    return f"""SELECT f.target, f.facts, f.version,
+        (SELECT count(*) > {MAX_ROOTS} OR COALESCE(bool_or({other}), false) FROM ({roots}) AS roots) AS mixed
+    FROM (SELECT target, facts, version FROM collector.executions
+          WHERE {column} = {key} ORDER BY received_at, reference LIMIT 1) AS f"""
+
+
+_FACTS = f"""LATERAL (
+    SELECT target, facts, version, false AS mixed FROM collector.executions WHERE reference = {{about}}
+    UNION ALL {first_root("trace", "{about}")}
+    UNION ALL {first_root("session", "{about}")}
     LIMIT 1) AS e"""
 
 # `old` is the row before this statement (PostgreSQL 18).
@@ -45,7 +66,7 @@ put AS (
     ON CONFLICT (slot) DO UPDATE SET feedback_id = excluded.feedback_id, value = excluded.value,
         label = excluded.label, updated_at = excluded.updated_at
     RETURNING o.slot, old.feedback_id, old.value, old.label)
-SELECT put.slot, put.feedback_id, put.value, put.label, e.target, e.facts
+SELECT put.slot, put.feedback_id, put.value, put.label, e.target, e.facts, e.mixed
 FROM put JOIN given USING (slot) LEFT JOIN {_FACTS.format(about="given.reference")} ON true"""
 
 SAVE_WAITING_FEEDBACK = """
@@ -59,7 +80,7 @@ RETURNING id, event_id, reference, project, environment, payload, received_at, t
 # Pairs of concurrent transactions: neither the feedback's nor the execution's saw the other's row.
 LIST_JOINABLE_FEEDBACK = f"""
 SELECT w.id, w.event_id, w.reference, w.project, w.environment, w.payload, w.received_at, w.traceparent,
-       e.target, e.facts
+       e.target, e.facts, e.mixed
 FROM collector.waiting AS w JOIN {_FACTS.format(about="w.reference")} ON true
 WHERE w.received_at >= $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w SKIP LOCKED"""
 
@@ -70,7 +91,7 @@ FROM collector.waiting WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SK
 LOCK_CURRENT_FEEDBACK = "SELECT FROM collector.current_feedback WHERE slot = ANY($1::bytea[]) ORDER BY slot FOR UPDATE"
 
 LIST_FACTS = f"""
-SELECT given.reference, e.target, e.facts
+SELECT given.reference, e.target, e.facts, e.mixed
 FROM unnest($1::bytea[]) AS given(reference) JOIN {_FACTS.format(about="given.reference")} ON true"""
 
 RETRACT_CURRENT_FEEDBACK = """

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from collector.domain.execution_keys import contexts_of
 from collector.domain.model import (
     Claim,
     CurrentFeedback,
@@ -37,6 +38,9 @@ class PostgresRepository:
         self._pg = pg
         self._shards = shards
 
+    async def list_erased(self, users: Sequence[str]) -> set[str]:
+        return {row["key"] for row in await self._pg.fetch(sql.LIST_ERASED, users)}
+
     async def save_claims(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
         packed = b"".join(sorted(claim.key + (claim.body or ANY_BODY) for claim in claims))
         saved = await self._pg.fetch(sql.SAVE_CLAIMS, packed)
@@ -56,17 +60,17 @@ class PostgresRepository:
         row = await self._pg.fetchrow(sql.LOCK_EXECUTION, reference)
         return None if row is None else RecordedExecution(*row)
 
-    async def update_execution(self, reference: bytes, execution: RecordedExecution) -> None:
-        await self._pg.execute(sql.UPDATE_EXECUTION, reference, execution.facts, execution.values, execution.revision)
+    async def update_execution(
+        self, reference: bytes, execution: RecordedExecution, session: bytes | None = None
+    ) -> None:
+        await self._pg.execute(
+            sql.UPDATE_EXECUTION, reference, execution.facts, execution.values, execution.revision, session
+        )
 
     async def pop_waiting_feedback(
         self, executions: Sequence[NewExecution]
     ) -> list[tuple[WaitingFeedback, ExecutionContext]]:
-        facts: dict[bytes, ExecutionContext] = {}
-        for execution in executions:
-            for reference in (execution.reference, execution.trace):
-                if reference is not None:
-                    facts.setdefault(reference, ExecutionContext(execution.target, execution.facts))
+        facts = contexts_of(executions).first
         rows = await self._pg.fetch(sql.POP_WAITING_FEEDBACK, list(facts))
         return [(to_waiting_feedback(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
 
@@ -82,9 +86,9 @@ class PostgresRepository:
         return {
             slot: CurrentFeedback(
                 None if feedback_id is None else PreviousFeedback(str(UUID(bytes=feedback_id)), value, label),
-                None if target is None else ExecutionContext(target, facts),
+                None if target is None else ExecutionContext(target, facts, mixed=mixed),
             )
-            for slot, feedback_id, value, label, target, facts in found
+            for slot, feedback_id, value, label, target, facts, mixed in found
         }
 
     async def save_observed_prompts(
@@ -104,6 +108,13 @@ class PostgresRepository:
         )
         return [wanted[tuple(row)] for row in rows]
 
+    async def retract_current_feedback(self, feedback: Sequence[NewFeedback]) -> None:
+        await self._pg.execute(
+            sql.RETRACT_CURRENT_FEEDBACK,
+            [item.slot for item in feedback],
+            [UUID(item.id).bytes for item in feedback],
+        )
+
     async def save_waiting_feedback(self, waiting: Sequence[WaitingFeedback]) -> None:
         await self._pg.execute(sql.SAVE_WAITING_FEEDBACK, *waiting_columns(waiting))
 
@@ -118,7 +129,9 @@ class PostgresRepository:
         As (row id, feedback, execution); rows that another instance has locked are skipped.
         """
         rows = await self._pg.fetch(sql.LIST_JOINABLE_FEEDBACK, since, limit)
-        return [(row["id"], to_waiting_feedback(row), ExecutionContext(row["target"], row["facts"])) for row in rows]
+        found = [(row["id"], to_waiting_feedback(row), _context(row)) for row in rows]
+        await self._retract([(entry, *slot_and_id(entry)) for _, entry, execution in found if execution.mixed])
+        return [*found]
 
     async def list_overdue_feedback(
         self, before: datetime, limit: int
@@ -135,12 +148,15 @@ class PostgresRepository:
         # Lock before reading: a transaction that replaced one of them has then committed, and its execution is visible.
         await self._pg.execute(sql.LOCK_CURRENT_FEEDBACK, [slot for slot, _ in current.values()])
         known = await self._pg.fetch(sql.LIST_FACTS, list({entry.reference for _, entry in found}))
-        facts = {reference: ExecutionContext(target, facts) for reference, target, facts in known}
-        await self._retract([(entry, *current[row]) for row, entry in found if entry.reference not in facts])
+        facts = {row["reference"]: _context(row) for row in known}
+        counted = {reference for reference, execution in facts.items() if not execution.mixed}
+        await self._retract([(entry, *current[row]) for row, entry in found if entry.reference not in counted])
         return [(row, entry, facts.get(entry.reference)) for row, entry in found]
 
     async def _retract(self, unjoined: Sequence[tuple[WaitingFeedback, bytes, UUID]]) -> None:
-        """Remove the values of feedback (entry, slot, feedback id) that is sent without an execution."""
+        """Remove the values of feedback (entry, slot, feedback id) that is not counted: unjoined, or mixed."""
+        if not unjoined:
+            return
         ids = [feedback_id for _, _, feedback_id in unjoined]
         await self._pg.execute(
             sql.RETRACT_CURRENT_FEEDBACK, [slot for _, slot, _ in unjoined], [feedback_id.bytes for feedback_id in ids]
@@ -169,6 +185,10 @@ class PostgresRepository:
         """Delete the rows of each named table that are older than its age by this clock and by the database's."""
         for table, age in ages.items():
             await self._pg.execute(sql.DELETE_EXPIRED[table], now, age)
+
+
+def _context(row: Any) -> ExecutionContext:
+    return ExecutionContext(row["target"], row["facts"], mixed=row["mixed"])
 
 
 def to_waiting_feedback(row: Any) -> WaitingFeedback:

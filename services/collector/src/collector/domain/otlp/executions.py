@@ -1,14 +1,18 @@
 """The execution of a span, as `POST /v1/executions` would get it. Pure."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from collector.domain.otlp import fields
-from collector.domain.otlp.conventions import CONSENT, DETAILS_EVENT, OWN_PROMPT, SERVICE, TARGET
-from collector.domain.otlp.outcome import latency_ms, occurred_at, outcome
+from collector.domain.otlp.conventions import CONSENT, DETAILS_EVENT, OWN_PROMPT, SERVICE, SOURCES, TARGET
+from collector.domain.otlp.outcome import latency_ms, occurred_at, outcome, time_to_first_token_ms
+from collector.domain.otlp.retrieval import Document
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 from collector.domain.otlp.transcript import INPUTS, OUTPUTS, read_transcript
 from ratchet.prompt import PromptError, prompt_name
+
+_TOKENS = tuple(name.removeprefix("usage.") for name in SOURCES if name.startswith("usage."))
 
 
 def target_of(span: ExportedSpan) -> Any:
@@ -16,33 +20,42 @@ def target_of(span: ExportedSpan) -> Any:
     return span.attributes.get(TARGET) or span.resource.get(TARGET) or span.resource.get(SERVICE)
 
 
-def execution_body(
-    span: ExportedSpan, parent: SpanKey | None, contexts: Sequence[str], scores: dict[str, float]
-) -> dict[str, Any]:
+class CallSurroundings(NamedTuple):
+    """What other spans tell about a call: the call above it, retrieved documents, calls of tools, and scores."""
+
+    parent: SpanKey | None = None
+    contexts: Sequence[Document] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
+    scores: Mapping[str, float] = MappingProxyType({})
+
+
+ALONE = CallSurroundings()
+
+
+def execution_body(span: ExportedSpan, surroundings: CallSurroundings = ALONE) -> dict[str, Any]:
     """Return the body of an execution, without the fields that the span does not have."""
     span = with_details(span)
-    usage = {
-        name: count
-        for name in ("input_tokens", "output_tokens")
-        if (count := fields.count_field(span, f"usage.{name}")) is not None
-    }
+    usage = {name: count for name in _TOKENS if (count := fields.count_field(span, f"usage.{name}")) is not None}
+    cost = fields.cost(span)
     found: dict[str, Any] = {
         "id": span.key.execution_id,
         "trace_id": span.key.trace_id,
-        "parent_id": parent and parent.execution_id,
+        "parent_id": surroundings.parent and surroundings.parent.execution_id,
         "target": target_of(span),
         "prompts": _prompts(span),
         "input": read_transcript(span, INPUTS),
         "output": read_transcript(span, OUTPUTS),
         "usage": usage,
-        "cost": fields.cost(span),
+        "cost": cost,
+        "currency": None if cost is None else fields.text_field(span, "currency"),
         "latency_ms": latency_ms(span),
+        "time_to_first_token_ms": time_to_first_token_ms(span),
         "outcome": outcome(span),
         "occurred_at": occurred_at(span),
         "parameters": fields.parameters(span),
-        "tools": fields.tools(span),
-        "contexts": list(contexts),
-        "scores": scores,
+        "tools": [it["name"] if it.keys() == {"name"} else dict(it) for it in surroundings.tools],
+        "contexts": list(surroundings.contexts),
+        "scores": dict(surroundings.scores),
         "attributes": fields.attributes(span),
         "consent": _consent(span),
         **{name: fields.text_field(span, name) for name in ("model", "session", "user", "arm")},

@@ -7,13 +7,12 @@ from typing import Any
 from pydantic_core import to_json
 
 from collector.domain.otlp import conventions
-from collector.domain.otlp.flattened import first, indexed, parsed
+from collector.domain.otlp.flattened import first, indexed, is_name, is_number, parsed
 from collector.domain.otlp.span import ExportedSpan
 
 MAX_ATTRIBUTES = 64
 MAX_PARAMETERS = 64
 MAX_TOOLS = 100
-_MAX_NAME = 128
 _MAX_TEXT = 20_000
 _MAX_COUNT = 2**53
 
@@ -38,12 +37,12 @@ def count_field(span: ExportedSpan, name: str) -> int | None:
 
 
 def cost(span: ExportedSpan) -> float | None:
-    """Return the cost in US dollars, also as the sum of the parts that OpenInference names."""
+    """Return the cost, also as the sum of the parts that OpenInference names."""
     value = field(span, "cost")
     if value is None:
         parts = [span.attributes.get(f"llm.cost.{part}") for part in ("prompt", "completion")]
-        value = sum(parts) if all(map(_is_number, parts)) else None
-    return float(value) if _is_number(value) and value >= 0 else None
+        value = sum(parts) if all(map(is_number, parts)) else None
+    return float(value) if is_number(value) and value >= 0 else None
 
 
 def parameters(span: ExportedSpan) -> dict[str, Any]:
@@ -57,6 +56,8 @@ def parameters(span: ExportedSpan) -> dict[str, Any]:
             found[name.removeprefix(conventions.PARAMETERS)] = value
         elif name in conventions.FORMER_PARAMETERS:
             found[conventions.FORMER_PARAMETERS[name]] = value
+    if offered := offered_tools(span):
+        found["tools"] = offered
     return _limited(((name, value) for name, value in found.items() if name != "model"), MAX_PARAMETERS)
 
 
@@ -68,7 +69,7 @@ def attributes(span: ExportedSpan) -> dict[str, Any]:
 def _attributes(span: ExportedSpan) -> Iterator[tuple[str, Any]]:
     for name, value in span.attributes.items():
         if name not in conventions.NO_ATTRIBUTES and not name.startswith(conventions.NO_ATTRIBUTE_PREFIXES):
-            yield name.removeprefix(conventions.ASSOCIATION_PROPERTIES), value
+            yield _without_prefix(name), value
     for name in conventions.OBJECTS_OF_ATTRIBUTES:
         members = parsed(span.attributes.get(name))
         if isinstance(members, Mapping):
@@ -78,13 +79,19 @@ def _attributes(span: ExportedSpan) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _without_prefix(name: str) -> str:
+    for prefix in conventions.PREFIXES_OF_ATTRIBUTES:
+        name = name.removeprefix(prefix)
+    return name
+
+
 def _limited(members: Iterator[tuple[str, Any]], limit: int) -> dict[str, Any]:
     """Return the first `limit` members that the limits of names and values allow."""
     found: dict[str, Any] = {}
     for name, value in members:
         if len(found) == limit:
             break
-        if name not in found and _is_name(name) and (shown := _plain(value)) is not None:
+        if name not in found and is_name(name) and (shown := _plain(value)) is not None:
             found[name] = shown
     return found
 
@@ -100,13 +107,13 @@ def _plain(value: Any) -> str | bool | int | float | None:
     return value if isinstance(value, bool | int | float) else None
 
 
-def tools(span: ExportedSpan) -> list[str]:
+def offered_tools(span: ExportedSpan) -> list[str]:
     """Return the names of the tools that the model could call."""
     definitions = parsed(span.attributes.get(conventions.TOOL_DEFINITIONS))
     found = definitions if isinstance(definitions, list) else []
     found += [parsed(tool.get("tool.json_schema")) for tool in indexed(span.attributes, conventions.TOOLS)]
     found += indexed(span.attributes, conventions.FORMER_TOOLS)
-    names = dict.fromkeys(name for tool in found if _is_name(name := _tool_name(tool)))
+    names = dict.fromkeys(name for tool in found if is_name(name := _tool_name(tool)))
     return list(names)[:MAX_TOOLS]
 
 
@@ -114,15 +121,3 @@ def _tool_name(tool: Any) -> Any:
     function = tool.get("function") if isinstance(tool, Mapping) else None
     inner = function if isinstance(function, Mapping) else tool
     return inner.get("name") if isinstance(inner, Mapping) else None
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= _MAX_NAME and not any(map(_is_control, name))
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or character == "\x7f"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

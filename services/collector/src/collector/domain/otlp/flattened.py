@@ -1,13 +1,15 @@
 """Values of attributes: lists of objects that are flattened into names, and JSON in strings. Pure."""
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic_core import from_json
 
 from collector.domain.otlp.span import MAX_VALUE_DEPTH, Attributes
 
 _MAX_DIGITS = 6
+_MAX_NAME = 128
 _MAX_JSON = 768_000
 """Characters of JSON that is parsed: longer texts do not fit into an execution."""
 
@@ -50,6 +52,20 @@ def is_shallow(value: Any, depth: int = MAX_VALUE_DEPTH) -> bool:
     elif not isinstance(value, list):
         return True
     return depth > 0 and all(is_shallow(inner, depth - 1) for inner in value)
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Return whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_name(value: Any) -> bool:
+    """Return whether a value can be a name: one line of at most 128 characters."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and not any(map(_is_control, value))
+
+
+def _is_control(character: str) -> bool:
+    return character < " " or character == "\x7f"
 
 
 def first(attributes: Attributes, names: tuple[str, ...]) -> Any:

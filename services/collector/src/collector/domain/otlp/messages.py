@@ -6,7 +6,7 @@ from typing import Any
 from collector.domain.otlp.flattened import indexed, parsed
 from collector.domain.otlp.span import Attributes
 
-_TOOL_RESULTS = ("tool_call_response", "server_tool_call_response", "tool_result")
+_TOOL_RESULTS = ("tool_call_response", "server_tool_call_response", "tool_result", "tool-result")
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 """Parts that are left out: they are no part of the answer."""
 _TEXTS = ("text", "input_text", "output_text", "refusal")
@@ -58,7 +58,11 @@ def _part(part: Any) -> Any:
     if kind in _THOUGHTS:
         return None
     if "name" in part and ("arguments" in part or "input" in part):
-        return {"name": part["name"], "arguments": part.get("arguments", part.get("input"))}
+        own = {"id": part["id"]} if part.get("id") else {}
+        return {**own, "name": part["name"], "arguments": part.get("arguments", part.get("input"))}
+    if "toolName" in part and kind == "tool-call":
+        arguments = part.get("input", part.get("args", ""))
+        return {"id": part.get("toolCallId"), "name": part["toolName"], "arguments": arguments}
     if kind in _TOOL_RESULTS:
         return _result(part)
     if kind is None or kind in _TEXTS:
@@ -68,7 +72,9 @@ def _part(part: Any) -> Any:
 
 def _result(part: Mapping[str, Any]) -> Any:
     """Return the result of a tool: a text, or JSON."""
-    result = next((part[name] for name in ("response", "result", "content") if part.get(name) is not None), "")
+    result = next(
+        (part[name] for name in ("response", "result", "output", "content") if part.get(name) is not None), ""
+    )
     if isinstance(result, list):
         texts = [found for inner in result if isinstance(found := _part(inner), str)]
         return "\n".join(texts) if len(texts) == len(result) else result
@@ -107,4 +113,6 @@ def _flattened_part(part: Mapping[str, Any]) -> dict[str, Any]:
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool call: `tool_call.function.*` of OpenInference, or `name` and `arguments` of OpenLLMetry."""
     name = call.get("tool_call.function.name", call.get("name", ""))
-    return {"name": name, "arguments": call.get("tool_call.function.arguments", call.get("arguments", ""))}
+    own = call.get("tool_call.id", call.get("id"))
+    arguments = call.get("tool_call.function.arguments", call.get("arguments", ""))
+    return {**({"id": own} if own else {}), "name": name, "arguments": arguments}

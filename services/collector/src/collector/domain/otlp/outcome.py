@@ -3,15 +3,21 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from collector.domain.otlp.flattened import parsed
+from collector.domain.otlp.conventions import FIRST_TOKEN, FIRST_TOKEN_EVENTS
+from collector.domain.otlp.flattened import is_number, parsed
 from collector.domain.otlp.span import ExportedSpan
 from shared.events.feedback import Outcome
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMEOUT = re.compile(r"time.?out|deadline.?exceeded", re.IGNORECASE)
-_REFUSALS = frozenset({"content_filter", "refusal", "safety"})
+_REFUSALS = frozenset({"content_filter", "content-filter", "refusal", "safety"})
 _ERROR_NAMES = ("error.type", "exception.type")
-_FINISH = ("gen_ai.response.finish_reasons", "llm.finish_reason", "gen_ai.completion.0.finish_reason")
+_FINISH = (
+    "gen_ai.response.finish_reasons",
+    "llm.finish_reason",
+    "ai.response.finishReason",
+    "gen_ai.completion.0.finish_reason",
+)
 
 
 def outcome(span: ExportedSpan) -> Outcome:
@@ -36,6 +42,16 @@ def _finish_reasons(span: ExportedSpan) -> set[str]:
 def latency_ms(span: ExportedSpan) -> float | None:
     """Return the duration in milliseconds; None where a time is missing or the end is before the start."""
     return (span.end - span.start) / 1e6 if 0 < span.start <= span.end else None
+
+
+def time_to_first_token_ms(span: ExportedSpan) -> float | None:
+    """Return the milliseconds to the first token; None where the span has neither an attribute nor an event for it."""
+    for name, milliseconds in FIRST_TOKEN.items():
+        value = span.attributes.get(name)
+        if is_number(value) and value >= 0:
+            return float(value) * milliseconds
+    times = [event.time for event in span.events if event.name in FIRST_TOKEN_EVENTS and event.time]
+    return (min(times) - span.start) / 1e6 if times and 0 < span.start <= min(times) else None
 
 
 def occurred_at(span: ExportedSpan) -> str | None:

@@ -2,25 +2,30 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from collector.domain.otlp import conventions
-from collector.domain.otlp.flattened import indexed, parsed
+from collector.domain.otlp.flattened import indexed, is_name, is_number, parsed
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 
 MAX_CONTEXTS = 100
 MAX_USES = 4
 """The documents of one retrieval become contexts of at most this many calls, so that no request multiplies its size."""
 _TEXTS = ("content", "text", "page_content")
+_MAX_ID = 128
+Document = str | dict[str, Any]
+"""A document's text, or its `id`, `text` and `score` as far as they are known."""
 
 
-def contexts_of_calls(calls: Iterable[ExportedSpan], retrievals: Iterable[ExportedSpan]) -> dict[SpanKey, list[str]]:
+def contexts_of_calls(
+    calls: Iterable[ExportedSpan], retrievals: Iterable[ExportedSpan]
+) -> dict[SpanKey, list[Document]]:
     """Return the contexts of calls: documents of the call itself, and of retrievals of its trace that ended before it.
 
     The documents of a retrieval go to the first `MAX_USES` calls that start after its end.
     """
-    found: dict[SpanKey, list[str]] = {}
+    found: dict[SpanKey, list[Document]] = {}
     by_trace: dict[str, list[ExportedSpan]] = defaultdict(list)
     for call in calls:
         by_trace[call.key.trace_id].append(call)
@@ -37,19 +42,35 @@ def contexts_of_calls(calls: Iterable[ExportedSpan], retrievals: Iterable[Export
     return found
 
 
-def documents_of(span: ExportedSpan) -> list[str]:
-    """Return the texts of the documents that a span names, at most `MAX_CONTEXTS`."""
+def documents_of(span: ExportedSpan) -> list[Document]:
+    """Return the documents that a span names, at most `MAX_CONTEXTS`."""
     documents = [document for name in conventions.DOCUMENTS for document in indexed(span.attributes, name)]
-    found = [document.get("document.content") for document in documents]
+    found = [_document(document, ("document.content",), "document.") for document in documents]
     retrieved = parsed(span.attributes.get(conventions.RETRIEVED))
-    found += [_text(document) for document in (retrieved if isinstance(retrieved, list) else [])]
+    found += [_document(document, _TEXTS) for document in (retrieved if isinstance(retrieved, list) else [])]
     for event in span.events:
         if event.name in conventions.DOCUMENT_EVENTS:
-            found.append(event.attributes.get(conventions.DOCUMENT_EVENTS[event.name]))
-    return [text for text in found if isinstance(text, str) and text][:MAX_CONTEXTS]
+            text = conventions.DOCUMENT_EVENTS[event.name]
+            found.append(_document(event.attributes, (text,), f"{event.name}."))
+    return [document for document in found if document][:MAX_CONTEXTS]
 
 
-def _text(document: Any) -> Any:
+def _document(document: Any, texts: Sequence[str], prefix: str = "") -> Document | None:
+    """Return a document, whose `id` and `score` have a prefix; None if it has neither a text nor an id."""
     if not isinstance(document, Mapping):
-        return document
-    return next((document[name] for name in _TEXTS if isinstance(document.get(name), str)), None)
+        return document if isinstance(document, str) else None
+    text = next((document[name] for name in texts if isinstance(document.get(name), str) and document[name]), None)
+    known: dict[str, Any] = {}
+    given = document.get(f"{prefix}id")
+    if isinstance(given, str | int) and is_name(str(given)):
+        known["id"] = str(given)
+    if is_number(document.get(f"{prefix}score")):
+        known["score"] = document[f"{prefix}score"]
+    if text is None:
+        return known if "id" in known else None
+    return {"text": text, **known} if known else text
+
+
+def document_size(document: Document) -> int:
+    """Return about the bytes of a document."""
+    return len(document) if isinstance(document, str) else len(document.get("text", "")) + 100

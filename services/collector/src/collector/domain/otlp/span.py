@@ -33,10 +33,11 @@ class SpanKey(NamedTuple):
 
 
 class SpanEvent(NamedTuple):
-    """A named event of a span."""
+    """A named event of a span. `time` is in nanoseconds since 1970; 0 is unknown."""
 
     name: str
     attributes: Attributes
+    time: int = 0
 
 
 class ExportedSpan(NamedTuple):

@@ -61,6 +61,17 @@ def _request(name: str) -> Reader:
     return read
 
 
+def _response(attributes: Attributes, _: Sequence[SpanEvent]) -> Any:
+    """Return the answer of the Vercel AI SDK: text, an object, and calls of tools."""
+    found = attributes.get("ai.response.text") or attributes.get("ai.response.object")
+    calls = parsed(attributes.get("ai.response.toolCalls"))
+    if not isinstance(calls, list) or not calls:
+        return found
+    parts = [{"type": "tool-call", **call} for call in calls if isinstance(call, Mapping)]
+    content = [{"type": "text", "text": found}, *parts] if found else parts
+    return messages_of([{"role": "assistant", "content": content}], "assistant")
+
+
 def _message_events(_: Attributes, events: Sequence[SpanEvent]) -> Any:
     return [_event_message(_event_body(event), _ROLES[event.name]) for event in events if event.name in _ROLES]
 
@@ -96,6 +107,7 @@ INPUTS: tuple[tuple[str, Reader], ...] = (
     ("event gen_ai.content.prompt", _content_event("prompt", "user")),
     ("gen_ai.prompt", _attribute("gen_ai.prompt", "user")),
     ("llm.prompts.0.prompt.text", _texts("llm.prompts", "prompt.text")),
+    ("ai.prompt.messages", _attribute("ai.prompt.messages", "user")),
     ("input.value", _request("input.value")),
     ("traceloop.entity.input", _attribute("traceloop.entity.input", "user")),
 )
@@ -109,6 +121,7 @@ OUTPUTS: tuple[tuple[str, Reader], ...] = (
     ("event gen_ai.content.completion", _content_event("completion", "assistant")),
     ("gen_ai.completion", _attribute("gen_ai.completion", "assistant")),
     ("llm.choices.0.completion.text", _texts("llm.choices", "completion.text")),
+    ("ai.response.text", _response),
     ("output.value", _attribute("output.value", "assistant")),
     ("traceloop.entity.output", _attribute("traceloop.entity.output", "assistant")),
 )

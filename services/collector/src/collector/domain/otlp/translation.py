@@ -5,15 +5,18 @@ from typing import Any, NamedTuple
 
 from collector.domain.otlp.classification import SpanRole, role_of_span
 from collector.domain.otlp.evaluations import Evaluation, evaluations_of, feedback_bodies, scores_of
-from collector.domain.otlp.executions import execution_body, target_of
-from collector.domain.otlp.retrieval import contexts_of_calls
+from collector.domain.otlp.executions import CallSurroundings, execution_body, target_of
+from collector.domain.otlp.retrieval import contexts_of_calls, document_size
 from collector.domain.otlp.span import ExportedSpan, SpanKey
+from collector.domain.otlp.tool_calls import size_of, tool_calls_of
 from collector.domain.request_context import Route
 
 INVALID_IDS = "trace_id and span_id must have 16 and 8 bytes (in JSON 32 and 16 hexadecimal digits), not all zero"
 INVALID_LINK = f"is about the span of its link, whose {INVALID_IDS}"
 NO_TARGET = "has no target: set the resource attribute service.name or ratchet.target"
 
+_SOURCES: tuple[SpanRole, ...] = ("retrieval", "tool")
+"""Roles of spans that tell about calls."""
 _FEEDBACK_SIZE = 1_000
 """About the bytes of a feedback; its texts are also part of the span's size."""
 
@@ -45,16 +48,19 @@ def translate(spans: Sequence[ExportedSpan]) -> Translation:
     defects = map(_defect, spans, roles, results)
     rejected = {index: defect for index, defect in enumerate(defects) if defect}
     calls = [span for index, span in enumerate(spans) if roles[index] == "call" and index not in rejected]
-    contexts = contexts_of_calls(calls, [span for span, role in zip(spans, roles, strict=True) if role == "retrieval"])
+    by_role = {name: [span for span, role in zip(spans, roles, strict=True) if role == name] for name in _SOURCES}
+    contexts = contexts_of_calls(calls, by_role["retrieval"])
+    tools = tool_calls_of(calls, by_role["tool"])
     parents = calling_spans(spans, {call.key for call in calls})
     items: list[SpanItem] = []
     for index, (span, role, found) in enumerate(zip(spans, roles, results, strict=True)):
         if index in rejected:
             continue
         if role == "call":
-            texts = contexts.get(span.key, [])
-            body = execution_body(span, parents.get(span.key), texts, scores_of(found))
-            items.append(SpanItem(index, "executions", body, span.size + sum(map(len, texts))))
+            documents, called = contexts.get(span.key, []), tools.get(span.key, [])
+            body = execution_body(span, CallSurroundings(parents.get(span.key), documents, called, scores_of(found)))
+            size = span.size + sum(map(document_size, documents)) + size_of(called)
+            items.append(SpanItem(index, "executions", body, size))
         feedback = feedback_bodies(span, found, role == "call")
         items += [SpanItem(index, "feedback", body, _FEEDBACK_SIZE) for body in feedback]
     return Translation(spans, items, rejected)

@@ -11,10 +11,13 @@ from collector.domain.pii.windowed_search import MARGIN, Bounds, matches
 _GROUPS = re.compile(r"(?<![A-Za-z0-9_.,+])[0-9]++(?:[ ./_-]{1,3}[0-9]++)*+(?![A-Za-z0-9_])")
 _GROUP = re.compile(r"[0-9]+")
 _IBAN_HEAD = re.compile(
-    r"[0-9]{2}(?:(?<=(?<![A-Za-z0-9])[A-Za-z]{2}..)|(?<=(?<![A-Za-z0-9])[A-Za-z]{2}[ ._-]..)|"
+    r"[0-9][0-9](?:(?<=(?<![A-Za-z0-9])[A-Za-z]{2}..)|(?<=(?<![A-Za-z0-9])[A-Za-z]{2}[ ._-]..)|"
     r"(?<=[Ii][Bb][Aa][Nn][A-Za-z]{2}..)|(?<=[Ii][Bb][Aa][Nn][A-Za-z]{2}[ ._-]..))(?=[ ./_-]{0,3}[A-Za-z0-9])"
 )
-"""The check digits after a country code, searched first because digits are rarer than letters."""
+"""The check digits after a country code, searched first because digits are rarer than letters.
+
+A pattern that starts with one set of characters, without a repeat, is searched quickly.
+"""
 _IBAN = re.compile(r"[A-Za-z]{2}[ ._-]?[0-9]{2}(?:[ ./_-]{0,3}[A-Za-z0-9]){11,30}")
 _SEPARATORS = str.maketrans("", "", " ./_-")
 
@@ -28,6 +31,7 @@ _IPV6 = re.compile(
 _IPV6_LENGTH = 64
 """Maximum characters of an IPv6 address with a zone."""
 _COLONS = re.compile(r"::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:")
+_MIN_COLONS = 2
 _VERSION = re.compile(r"(?:\bv|version|release|build|firmware|\bver)\.? ?$", re.IGNORECASE)
 
 
@@ -100,6 +104,8 @@ def find_addresses(text: str) -> Iterator[Bounds]:
         for match in matches(pattern, text):
             if is_address(match[0]) and not _VERSION.search(text, max(0, match.start() - 12), match.start()):
                 yield match.span()
+    if text.count(":") < _MIN_COLONS:
+        return
     parts: list[Bounds] = []
     for colons in matches(_COLONS, text):
         start = max(0, colons.start() - _IPV6_LENGTH)

@@ -69,7 +69,7 @@ def _spelled() -> re.Pattern[str]:
 
 
 _OPENED = tuple(mark + blank for mark in "([{<" for blank in ("", " "))
-_AT_MARKS = tuple(mark + word for mark in _OPENED for word in ("at", "@", "ar", "ch", "ma"))
+_AT_MARK = re.compile(r"[(\[{<] ?(?:at|@|ar|ch|ma)")
 _AT_WORDS = (" at ", " arroba ", " chiocciola ", " arobase ", " małpa ")
 _DOT_WORDS = tuple(f" {word} " for word in ("dot", "punkt", "punto", "point", "ponto", "kropka", "punt"))
 _DOT_MARKS = (*_DOT_WORDS, *(mark + word for mark in _OPENED for word in ("dot", ".", "pu", "po", "kr")))
@@ -87,7 +87,7 @@ def may_be_spelled(text: str) -> bool:
     """Tell whether `find_spelled_emails` can find anything; takes a microsecond if no bracket is opened."""
     lower = text.lower()
     opened = "(" in lower or "[" in lower or "{" in lower or "<" in lower
-    if opened and any(mark in lower for mark in _AT_MARKS):
+    if opened and _AT_MARK.search(lower):
         return True
     for word in _AT_WORDS:  # a loop is quicker than any()
         if word in lower:

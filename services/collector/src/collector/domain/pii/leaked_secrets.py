@@ -39,8 +39,9 @@ _ASSIGNED = re.compile(
     r"[\"']?\s{0,3}(?::|=|:=|=>)\s{0,3}[\"']?([^\s\"',;<>\[\]]{8,512}+)"
 )
 """It starts with a set of letters, for which the engine searches quickly."""
-_LONG = re.compile(r"(?<!\S)\S{15,}+")
-"""Minimum length of a word that can contain a known form of key or a random string."""
+_LONG = re.compile(r"\S{15,}+")
+_FURTHER_LONG = re.compile(r"\s\S{15,}+")
+"""A word that can contain a known form of key or a random string, at the start and after a space."""
 _TOKEN = re.compile(r"(?<![\w+=-])[\w+=-]{32,}+", re.ASCII)
 _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/]{40}(?:={0,2})(?![\w+/=-])", re.ASCII)
 
@@ -65,7 +66,6 @@ _HINTS = (
     "slack.com",
 )
 _WORDS = ("pass", "pwd", "secret", "token", "credential", "key", "auth")
-_SCHEMES = ("earer ", "asic ", "oken ")
 
 
 def find_secrets(text: str) -> Iterator[Bounds]:
@@ -74,8 +74,10 @@ def find_secrets(text: str) -> Iterator[Bounds]:
         yield from (match.span() for match in _PEM.finditer(text))
     for pattern in _possible_values(text):
         yield from (match.span(1) for match in matches(pattern, text) if _is_value(match[1]))
-    for word in _LONG.finditer(text):
-        yield from _keys_of(text, *word.span())
+    if first := _LONG.match(text):
+        yield from _keys_of(text, *first.span())
+    for word in _FURTHER_LONG.finditer(text):
+        yield from _keys_of(text, word.start() + 1, word.end())
 
 
 def _keys_of(text: str, start: int, end: int) -> Iterator[Bounds]:
@@ -94,12 +96,14 @@ def _possible_values(text: str) -> Iterator[re.Pattern[str]]:
     """Yield the patterns of values that can match, by checks that are much cheaper."""
     if "://" in text and "@" in text:
         yield _IN_ADDRESS
-    if any(scheme in text for scheme in _SCHEMES):
+    if "earer " in text or "asic " in text or "oken " in text:
         yield _BEARER
     if ":" in text or "=" in text:
         lower = text.lower()
-        if any(word in lower for word in _WORDS):
-            yield _ASSIGNED
+        for word in _WORDS:  # a loop is quicker than any()
+            if word in lower:
+                yield _ASSIGNED
+                return
 
 
 def _is_value(text: str) -> bool:

@@ -22,7 +22,12 @@ def matches(
 
     A match may only be longer than `REACH` by an unbounded repeat of a character set at its end.
     """
-    end = len(text) if end is None else end
+    if end is None and len(text) - start <= WINDOW:
+        return pattern.finditer(text, start)
+    return _matches(pattern, text, start, len(text) if end is None else end, margin)
+
+
+def _matches(pattern: re.Pattern[str], text: str, start: int, end: int, margin: int) -> Iterator[re.Match[str]]:
     while start < end:
         stop = min(start + WINDOW, end)
         limit = min(stop + REACH, end + margin)

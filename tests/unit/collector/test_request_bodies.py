@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain.request_context import Route
-from collector.ingest.service import grouped
+from collector.ingest.request_bodies import grouped
 
 
 @dataclass(frozen=True)
