@@ -100,6 +100,7 @@ async def test_uncounted_label_is_reported_and_counts_once_declared(
         ("label.x", {"labels": {"a": "lovely"}}, "labels"),
         ("rating.x", {"scale": [0, 10]}, "scale"),
         ("latency_ms", {"direction": "higher_is_better"}, "direction"),
+        ("output_tokens", {"direction": "lower_is_better", "unit": "words"}, "unit"),
         ("score.x", {"aggregation": "geometric_mean", "scale": [-1, 1]}, "scale"),
         ("score.x", {"floor_pp": 0}, "floor_pp"),
     ],

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice, product
+from datetime import timedelta
+from itertools import accumulate, cycle, islice, product
 from types import MappingProxyType
 from typing import Any
 
@@ -21,11 +22,11 @@ from analyzer.handlers import Measurable, readings
 from shared.events.feedback import PromptUse
 from shared.events.quality import RegressionDetected, RegressionResolved
 from shared.metric_catalog import Declaration
-from tests.support.quality import facts, feedback, recorded, replacing, score
+from tests.support.quality import START, facts, feedback, recorded, replacing, score
 from tests.support.soak import scaled
 
 WORDS = ["".join(letters) for letters in product("abcdefghijkl", "mnopqrst", "uvwxyz")]
-RANKS = [1 / (rank + 1) for rank in range(len(WORDS))]
+LIKELY = list(accumulate(1 / (rank + 1) for rank in range(len(WORDS))))
 COMPARED = 50
 """The whole state is compared after at least this many events."""
 
@@ -61,14 +62,13 @@ def events(traffic: Traffic, number: int, seed: int) -> Iterator[Measurable]:
                 PromptUse(name=name, version=version) for name in names[: rnd.randint(1, traffic.prompts)]
             ),
             "attributes": {"route": f"r{int(rnd.expovariate(0.3)) % traffic.routes}", "language": rnd.choice("ab")},
-            "input": " ".join(rnd.choices(WORDS, RANKS, k=12)) if traffic.texts else None,
+            "input": " ".join(rnd.choices(WORDS, cum_weights=LIKELY, k=12)) if traffic.texts else None,
             "user": f"u{rnd.randrange(50)}",
             "model": "model-b" if phase == 3 and rnd.random() < 0.9 else "model-a",
         }
         target = f"bot-{rnd.randrange(traffic.targets)}"
         worse = rnd.random() < traffic.bad[phase]
-        fact = facts(at, **attributes)
-        fact = fact.model_copy(update={"occurred_at": facts(moment).occurred_at})
+        fact = facts(at, occurred_at=START + timedelta(seconds=moment), **attributes)
         if rnd.random() < 0.5:
             if rnd.random() < traffic.corrections:
                 again = replacing(at, float(not worse), float(rnd.random() < 0.5))
@@ -144,9 +144,10 @@ SCENES = {
 
 LONG = {"versions side by side", "several targets"}
 """Scenes in which a regression opens late."""
+QUICK = ["a version that is worse, then fixed", "canary", "several prompts", "corrections"]
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", scaled([*SCENES], [*SCENES], unit=QUICK))
 def test_column_fold_of_a_scene_equals_one_by_one(name: str) -> None:
     found = assert_equal_folds(SCENES[name], 2000 if name in LONG else 1200, 7, (600, 300))
 

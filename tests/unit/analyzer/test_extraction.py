@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.metrics.extraction import UncountedReason, UncountedValue, from_execution, from_feedback
+from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
+from analyzer.domain.metrics.extraction import from_execution, from_feedback
+from analyzer.domain.metrics.uncounted import UncountedReason, UncountedValue
 from analyzer.domain.model import Reading
 from analyzer.handlers import readings
 from shared.events import event_type
 from shared.events.base import Event
-from shared.events.feedback import Consent, ExecutionRecorded, FeedbackCreated, PromptUse, Replaced
+from shared.events.feedback import Consent, ExecutionRecorded, FeedbackCreated, PromptUse, Replaced, Usage
 from shared.events.feedback_structs import DECODERS
+from shared.metric_catalog import Declaration
 from tests.support.generated_events import events
 from tests.support.quality import facts, feedback, recorded
 
@@ -36,6 +39,9 @@ def single_reading(found: Any) -> Reading:
         ({"kind": "score", "value": 0.4, "name": "Factuality"}, "score.Factuality", 0.4),
         ({"kind": "thumb", "value": 1.0, "source": "implicit"}, "implicit.thumb", 1.0),
         ({"kind": "rating", "value": 1.0, "source": "implicit"}, "implicit.rating", 0.0),
+        ({"kind": "preference", "value": 1.0}, "preference", 1.0),
+        ({"kind": "copy", "value": 0.0, "source": "implicit"}, "implicit.copy", 0.0),
+        ({"kind": "click", "value": 1.0, "source": "implicit", "name": "link"}, "implicit.click.link", 1.0),
     ],
 )
 def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
@@ -59,6 +65,45 @@ def test_uncounted_feedback(fields: dict[str, Any], reason: UncountedReason) -> 
     (found,) = from_feedback(feedback(1, **fields))
     assert isinstance(found, UncountedValue)
     assert found.reason == reason
+
+
+def test_next_step_is_a_value_of_each_metric_of_next_steps() -> None:
+    step: dict[str, Any] = {"kind": "requery", "value": 1.0, "source": "implicit"}
+    found = [each for each in from_feedback(feedback(1, **step)) if isinstance(each, Reading)]
+    values = {each.metric.name: each.metric.from_scale(each.value or 0.0) for each in found}
+    assert values == {
+        "implicit.requery": 1.0, "implicit.regenerate": 0.0, "implicit.abandon": 0.0, "implicit.continue": 0.0
+    }  # fmt: skip
+    assert all(each.former is None for each in found)
+    old = Replaced(feedback_id=uuid4(), value=1.0, label="continue")
+    replaced = [each for each in from_feedback(feedback(1, replaces=old, **step)) if isinstance(each, Reading)]
+    assert [each.metric.from_scale(each.former or 0.0) for each in replaced] == [0.0, 0.0, 0.0, 1.0]
+    (refused, *removed) = from_feedback(feedback(1, replaces=old, consent=Consent(quality=False), **step))
+    assert refused == UncountedValue("acme", "production", "bot", "implicit.requery", "no_consent")
+    assert [each.value for each in removed if isinstance(each, Reading)] == [None] * 4
+
+
+def test_dwell_time_is_an_amount_of_either_direction() -> None:
+    dwell = feedback(1, kind="dwell", value=1000.0, source="implicit")
+    found = [each for each in from_feedback(dwell) if isinstance(each, Reading)]
+    assert sorted(each.value or 0.0 for each in found) == [-math.log(1000.0), math.log(1000.0)]
+    assert {(each.metric.name, each.metric.unit, each.metric.direction) for each in found} == {
+        ("implicit.dwell", "ms", "undeclared")
+    }
+
+
+def test_feedback_about_several_versions_counts_for_none_and_removes_the_previous_value() -> None:
+    old = Replaced(feedback_id=uuid4(), value=0.0)
+    found = list(from_feedback(feedback(1, about="session", session="s", mixed=True, replaces=old)))
+    assert found[0] == UncountedValue("acme", "production", "bot", "thumb", "mixed_versions")
+    assert isinstance(found[1], Reading)
+    assert (found[1].former, found[1].value) == (0.0, None)
+    (step,) = from_feedback(feedback(1, kind="abandon", source="implicit", mixed=True))
+    assert step == UncountedValue("acme", "production", "bot", "implicit.abandon", "mixed_versions")
+
+
+def test_preference_between_other_outputs_measures_nothing() -> None:
+    assert list(from_feedback(feedback(1, kind="preference", value=None))) == []
 
 
 @pytest.mark.parametrize("kind", ["comment", "correction"])
@@ -117,6 +162,28 @@ def test_executions_measure_latency_cost_and_scores() -> None:
         "score.relevance": 0.5,
     }
     assert UncountedValue("acme", "production", "bot", "score.words", "out_of_range", value=40.0) in found
+
+
+def test_executions_measure_times_tokens_and_costs_in_any_currency() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cached_input_tokens=80, total_tokens=100)
+    execution = recorded(1, cost=3.0, currency="EUR", time_to_first_token_ms=40.0, usage=usage)
+    found = [reading for reading in from_execution(execution) if isinstance(reading, Reading)]
+    values = {(reading.metric.name, reading.metric.mirrored): reading.value for reading in found}
+    assert values == {
+        ("error_rate", False): 1.0, ("latency_ms", False): -math.log(120.0), ("cost_eur", False): -math.log(3.0),
+        ("time_to_first_token_ms", False): -math.log(40.0), ("input_tokens", False): -math.log(100.0),
+        ("input_tokens", True): math.log(100.0), ("output_tokens", False): 0.0, ("output_tokens", True): 0.0,
+    }  # fmt: skip
+
+
+def test_cached_tokens_are_measured_once_their_direction_is_declared() -> None:
+    more = Declared(Declaration(direction="higher_is_better"))
+    definitions = Definitions({TargetScope("acme", "production", None, "cached_input_tokens"): more})
+    execution = recorded(1, usage=Usage(cached_input_tokens=80))
+    found = [it for it in from_execution(execution, definitions) if isinstance(it, Reading)]
+    assert [(it.metric.name, it.value) for it in found if it.metric.unit == "tokens"] == [
+        ("cached_input_tokens", math.log(80.0))
+    ]
 
 
 def test_an_execution_without_consent_or_outcome_measures_nothing() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.domain.streams.time_index import EVERY, MOST, NEAR, TimeIndex
+from tests.support.soak import scaled
 
 
 def marked(n: int) -> TimeIndex:
@@ -27,7 +28,7 @@ def test_number_lies_between_its_index_entries(n: int, number: int) -> None:
     assert len(marks.kept) <= MOST
 
 
-@pytest.mark.parametrize("n", [1_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("n", [1_000, 100_000, scaled(1_000_000, 1_000_000, unit=200_000)])
 def test_number_of_entries_is_bounded(n: int) -> None:
     marks = marked(n)
     assert len(marks.kept) <= MOST

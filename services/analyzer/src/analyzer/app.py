@@ -6,9 +6,11 @@ from analyzer.api.metrics import metrics_router
 from analyzer.api.quality import quality_router
 from analyzer.api.regressions import regressions_router
 from analyzer.api.series import series_router
+from analyzer.erasures import erasure_handler
 from analyzer.handlers import Handlers
 from analyzer.maintenance import COMPACTION_S, compact_windows
 from analyzer.settings import AnalyzerSettings
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.flow_control import Flow
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
@@ -19,12 +21,13 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
     """Build one instance of the analyzer."""
     platform = Platform.create(settings, clock or SystemClock(), flow)
     rules = settings.load_rules()
-    handlers = Handlers(rules, platform.clock, platform.source)
+    subjects = ErasedSubjects("analyzer", platform.metrics.registry)
+    handlers = Handlers(rules, subjects, platform.clock, platform.source)
     return build_service_app(
         Service(
             platform,
             title="Ratchet analyzer",
-            subscriptions=handlers.subscriptions(),
+            subscriptions=(*handlers.subscriptions(), erasure_handler(subjects, platform.clock).subscription()),
             routers=[
                 series_router(platform.reader),
                 metrics_router(platform.reader, platform.store, platform.clock, platform.source),

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from analyzer.domain.arm_sums import measured_arms
 from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine, RegressionEvent
-from analyzer.domain.metrics.definitions import Definitions
-from analyzer.domain.metrics.extraction import (
-    BY_DEFAULT,
-    AnyExecution,
-    AnyFeedback,
-    UncountedValue,
-    from_execution,
-    from_feedback,
-)
+from analyzer.domain.metrics.definitions import BY_DEFAULT, Definitions
+from analyzer.domain.metrics.extraction import from_execution, from_feedback
+from analyzer.domain.metrics.judges import from_anchor
+from analyzer.domain.metrics.uncounted import AnyExecution, AnyFeedback, UncountedValue
 from analyzer.domain.model import Dimension, Reading
 from analyzer.domain.series import windowed_sums
 from analyzer.domain.value_columns import ValueColumns, to_columns
@@ -22,32 +18,40 @@ from analyzer.storage.repository import QualityCache, QualityRepository
 from analyzer.storage.series import SeriesRepository
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
+from shared.events.erasure import subject_keys
+from shared.events.evaluation import JudgeAnchored
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated
 from shared.events.feedback_structs import FeedbackCreatedStruct
 from shared.events.quality import QualityMeasured
 from shared.messaging.cloudevents import Received
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
-Measurable = AnyExecution | AnyFeedback
+Measurable = AnyExecution | AnyFeedback | JudgeAnchored
 
 
 class Handlers:
     """The event handlers of the analyzer."""
 
-    def __init__(self, rules: Rules, clock: Clock, source: str) -> None:
+    def __init__(self, rules: Rules, subjects: ErasedSubjects, clock: Clock, source: str) -> None:
         self._rules = rules
+        self._subjects = subjects
         self._clock = clock
         self._source = source
         self._cache = QualityCache()
 
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of this service."""
-        events = ExecutionRecorded, FeedbackCreated
+        events = ExecutionRecorded, FeedbackCreated, JudgeAnchored
         return (Subscription("quality", events, self.on_measurable, max_batch=1000, structs=True),)
 
     async def on_measurable(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
-        """Load the state, apply the events, save the state and emit, in the caller's transaction."""
+        """Load the state, apply the events, save the state and emit, in the caller's transaction.
+
+        Events about erased users are dropped.
+        """
+        events = await self._without_erased(tx, events)
         declared = DefinitionRepository(tx.conn)
         definitions = await declared.get_definitions({(each.event.project, each.event.environment) for each in events})
         values: list[Reading] = []
@@ -67,7 +71,17 @@ class Handlers:
         await repository.save(engine)
         await SeriesRepository(tx.conn).add_windows(windowed_sums(columns))
         await declared.add_uncounted(uncounted)
+        emitted += [self._measurement_event(causes[-1], event) for event in measured_arms(values)]
         await tx.emit(*emitted)
+
+    async def _without_erased(self, tx: Tx, events: Sequence[Received[Measurable]]) -> Sequence[Received[Measurable]]:
+        users = [subject_keys(received.event) for received in events]
+        erased = await self._subjects.find(tx.conn, {key for keys in users for key in keys})
+        if not erased:
+            return events
+        kept = [received for received, keys in zip(events, users, strict=True) if erased.isdisjoint(keys)]
+        self._subjects.count_dropped(len(events) - len(kept))
+        return kept
 
     def _apply(
         self, engine: QualityEngine, batch: Sequence[ValueColumns], causes: Sequence[Received[Measurable]]
@@ -93,6 +107,8 @@ class Handlers:
 
 def readings(event: Measurable, definitions: Definitions = BY_DEFAULT) -> Iterable[Reading | UncountedValue]:
     """Return the readings of an event, and values that are not counted."""
+    if isinstance(event, JudgeAnchored):
+        return from_anchor(event, definitions)
     if isinstance(event, FeedbackCreatedStruct | FeedbackCreated):
         return from_feedback(event, definitions)
     return from_execution(event, definitions)

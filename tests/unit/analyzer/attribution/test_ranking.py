@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from analyzer.domain.attribution.contrasts import ChangePoint
+from analyzer.domain.attribution.hypotheses import Beside
 from analyzer.domain.attribution.ranking import Attribution, rank_hypotheses
 from analyzer.domain.attribution.timeline import Timeline
 
@@ -155,8 +156,8 @@ def test_simultaneous_errors_are_named() -> None:
 
     errors = timeline_of(levels, lambda number, _: 0.3 if number >= SWITCH else -0.1)
     steady = timeline_of(levels, lambda *_: 0.0)
-    assert kinds(rank_hypotheses(timeline_of(levels, drop_after_switch), CHANGE, errors)) == ["upstream_errors"]
-    assert kinds(rank_hypotheses(timeline_of(levels, drop_after_switch), CHANGE, steady)) == ["unknown"]
+    assert kinds(rank_hypotheses(timeline_of(levels, drop_after_switch), CHANGE, Beside(errors))) == ["upstream_errors"]
+    assert kinds(rank_hypotheses(timeline_of(levels, drop_after_switch), CHANGE, Beside(steady))) == ["unknown"]
 
 
 def test_change_of_unknown_date_is_explained_by_the_likeliest_cause() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
-from analyzer.domain.metrics.extraction import UncountedValue
+from analyzer.domain.metrics.uncounted import UncountedValue
 from analyzer.domain.model import Reading
 from analyzer.domain.watch_rules import Rule, Rules
 from analyzer.handlers import readings

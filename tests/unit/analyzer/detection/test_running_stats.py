@@ -7,6 +7,7 @@ import pytest
 
 from analyzer.domain.detection.running_stats import BLOCK, RunningStats
 from tests.support.monitors import beta, correlated, drawn, judge
+from tests.support.soak import scaled
 
 
 def stats_of(values: list[float], bounded: bool = True) -> RunningStats:
@@ -26,7 +27,7 @@ def test_mean_and_variance_equal_those_of_the_values() -> None:
 
 
 def test_independent_values_have_no_correlation() -> None:
-    found = [stats_of(drawn(beta(0.8), random.Random(run), 4000)).inflation for run in range(30)]
+    found = [stats_of(drawn(beta(0.8), random.Random(run), 4000)).inflation for run in range(scaled(30, 30, unit=10))]
     assert fmean(found) < 1.2
 
 
@@ -35,7 +36,7 @@ def test_correlation_is_estimated(phi: float, least: float, most: float) -> None
     """A block of five contains part of the correlation: for phi 0.5 the variance of long means is 1.35 times that of
     blocks.
     """
-    found = [stats_of(correlated(phi)(random.Random(run), 4000)).inflation for run in range(20)]
+    found = [stats_of(correlated(phi)(random.Random(run), 4000)).inflation for run in range(scaled(20, 20, unit=8))]
     assert least < fmean(found) < most
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import Reader, Target
+from analyzer.api.metric_models import DefinitionView, MetricPage
 from analyzer.domain.metrics.declaration import DeclarationBody, is_metric, misfit
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
 from analyzer.storage.definitions import DefinitionRepository, declaration_to_json
@@ -16,14 +17,17 @@ from shared.auth.principal import Principal
 from shared.events import Envelope, new_id
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.messaging.sql_store import SqlStore
-from shared.metric_catalog import Declaration, MetricDefinition
+from shared.metric_catalog import BUILT_IN, IMPLICIT_KINDS, Declaration, MetricDefinition
 from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 from shared.web.authentication import require
 from shared.web.correlation import correlation_id
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
+_UNKNOWN = problems({404: ["metric-unknown"]})
 Tuner = Annotated[Principal, Depends(require("tune", "admin"))]
 
 
@@ -35,7 +39,7 @@ def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: s
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
-    @router.get("")
+    @router.get("", responses=described_by(MetricPage))
     async def list_metrics(
         reader: Reader, target: Target = None, cursor: Cursor = None, limit: LongLimit = 500
     ) -> dict[str, Any]:
@@ -43,7 +47,8 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 
         While `direction` is `undeclared`, values are counted and no regression opens.
         """
-        after = decode_cursor(cursor, str, str) if cursor else None
+        keyset = Keyset("metrics", str, str, filters=(reader.project, reader.environment, target))
+        after = keyset.decode(cursor)
         async with engine.connect() as conn:
             saved = DefinitionRepository(conn)
             definitions = await saved.get_definitions([(reader.project, reader.environment)])
@@ -51,15 +56,15 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
             missing = await saved.list_uncounted(reader.project, reader.environment, target)
         uncounted = _by_metric(missing)
         keys = sorted({(row.target, row.metric) for row in counts} | uncounted.keys())
-        page = [key for key in keys if after is None or key > after][:limit]
+        following = [key for key in keys if cursor is None or key > after][:limit]
         n = {(row.target, row.metric, row.generation): int(row.n) for row in counts}
-        items = []
-        for name, metric in page:
-            scope = TargetScope(reader.project, reader.environment, name, metric)
-            items.append(_to_view(definitions, scope, n, uncounted[name, metric]))
-        return {"items": items, "next": encode_cursor(*page[-1]) if page and page[-1] != keys[-1] else None}
 
-    @router.get("/{name:path}")
+        def view(key: tuple[str, str]) -> dict[str, Any]:
+            return _to_view(definitions, TargetScope(reader.project, reader.environment, *key), n, uncounted[key])
+
+        return keyset.page(following, limit, key=lambda key: key, view=view)
+
+    @router.get("/{name:path}", responses=_UNKNOWN | described_by(DefinitionView))
     async def get_metric(name: str, reader: Reader, target: Target = None) -> dict[str, Any]:
         """Return the definition in force of a metric, for one target or (without `target`) for all."""
         _check_name(name)
@@ -73,7 +78,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 def _change_routes(store: SqlStore, clock: Clock, source: str) -> APIRouter:
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
-    @router.put("/{name:path}")
+    @router.put("/{name:path}", responses=_UNKNOWN | described_by(DefinitionView))
     async def put_metric(name: str, tuner: Tuner, body: DeclarationBody, target: Target = None) -> dict[str, Any]:
         """Declare a metric, for one target or for all; `{}` removes the declaration.
 
@@ -139,8 +144,9 @@ def _check_name(name: str) -> None:
             404,
             "metric-unknown",
             "Unknown metric name",
-            "use thumb, rating, label or score, optionally with a name (score.toxicity) and the prefix implicit., "
-            "or error_rate, latency_ms or cost_usd",
+            "use thumb, rating, label, score or preference, optionally with a name (score.toxicity) and the prefix "
+            f"implicit.; implicit. with {', '.join(IMPLICIT_KINDS)}; "
+            f"{', '.join(BUILT_IN)}, or cost_ and another currency",
         )
 
 
@@ -166,6 +172,9 @@ def described(definition: MetricDefinition) -> dict[str, Any]:
     """Return a definition as the API shows it."""
     return {
         "kind": definition.kind,
+        "implicit": definition.implicit,
+        "weight": definition.weight,
+        "confidence": definition.confidence,
         "direction": definition.direction,
         "origin": definition.origin,
         "unit": definition.unit,

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import Reader, Target
+from analyzer.api.quality_models import QualityPage
 from analyzer.domain.detection import Finding
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Metric
@@ -21,14 +22,16 @@ from analyzer.storage import queries
 from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.state_rows import read_streams
 from shared.events.quality import Measurement
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
+from shared.metric_catalog import is_implicit
+from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.response_models import described_by
 
 
 def quality_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
     """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1/quality", tags=["quality"])
 
-    @router.get("")
+    @router.get("", responses=described_by(QualityPage))
     async def list_quality(
         reader: Reader, target: Target = None, cursor: Cursor = None, limit: LongLimit = 100
     ) -> dict[str, Any]:
@@ -38,20 +41,23 @@ def quality_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
         baseline yet, no data, or direction not declared: then no regression opens until `PUT /v1/metrics/{name}`
         declares it. `uncounted` has the number of values that are not counted, by reason; see `GET /v1/metrics`.
         """
-        key = decode_cursor(cursor, str, str, str, UUID)
-        after = None if cursor is None else (key[0], key[1], key[2], key[3])
         scope = queries.Scope(reader.project, reader.environment, target)
+        keyset = Keyset("quality", str, str, str, UUID, filters=scope)
+        name, metric, prompt, last = keyset.decode(cursor)
+        after = None if cursor is None else (name, metric, prompt, last)
         async with engine.connect() as conn:
             rows = await queries.list_streams(conn, scope, after, limit)
             uncounted = await queries.count_uncounted(conn, scope._replace(target=None))
             definitions = await DefinitionRepository(conn).get_definitions([(reader.project, reader.environment)])
         state = QualityEngine(rules, definitions)
-        last = rows[-1] if len(rows) == limit else None
-        return {
-            "items": [item for row in rows for item in row_to_views(row, state)],
-            "next": encode_cursor(last.target, last.metric, last.prompt, last.id) if last else None,
-            "uncounted": uncounted,
-        }
+        page = keyset.page(
+            rows,
+            limit,
+            key=lambda row: (row.target, row.metric, row.prompt, row.id),
+            view=lambda row: row_to_views(row, state),
+            uncounted=uncounted,
+        )
+        return {**page, "items": [item for views in page["items"] for item in views]}
 
     return router
 
@@ -72,6 +78,7 @@ def to_view(stream: Stream, metric: Metric, rules: Rules) -> dict[str, Any]:
         "environment": dimension.environment,
         "target": dimension.target,
         "metric": dimension.metric,
+        "implicit": is_implicit(dimension.metric),
         "prompt": prompt,
         "identity": stream.key.identity,
         "direction": metric.direction,

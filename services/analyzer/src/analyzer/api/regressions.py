@@ -10,21 +10,25 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import Reader, Target
+from analyzer.api.quality_models import RegressionDetails, RegressionPage
 from analyzer.domain.regressions.explanation import explain_regression
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
 from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.state_rows import read_regression
 from shared.events.quality import RegressionDetected, RegressionResolved
+from shared.metric_catalog import is_implicit
 from shared.problems import Problem
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 
 
 def regressions_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
     """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1/regressions", tags=["quality"])
 
-    @router.get("")
+    @router.get("", responses=described_by(RegressionPage))
     async def list_regressions(
         reader: Reader,
         state: Literal["open", "resolved"] | None = None,
@@ -33,14 +37,14 @@ def regressions_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
         limit: LongLimit = 100,
     ) -> dict[str, Any]:
         """List regressions, newest first."""
-        [before] = decode_cursor(cursor, int)
         scope = queries.Scope(reader.project, reader.environment, target)
+        keyset = Keyset("regressions", int, filters=(*scope, state))
+        [before] = keyset.decode(cursor)
         async with engine.connect() as conn:
             rows = await queries.list_regressions(conn, scope, state, before, limit)
-        following = encode_cursor(rows[-1].position) if len(rows) == limit else None
-        return {"items": [to_view(row) for row in rows], "next": following}
+        return keyset.page(rows, limit, key=lambda row: [row.position], view=to_view)
 
-    @router.get("/{regression_id}")
+    @router.get("/{regression_id}", responses=described_by(RegressionDetails) | problems({404: ["regression-unknown"]}))
     async def get_regression(regression_id: UUID, reader: Reader) -> dict[str, Any]:
         """Return a regression with an `explanation` in sentences: reasons, causes, and what would resolve it."""
         async with engine.connect() as conn:
@@ -63,6 +67,7 @@ def to_view(row: Row[Any]) -> dict[str, Any]:
     resolved = RegressionResolved.model_validate_json(row.resolved) if row.resolved else None
     return {
         **detected,
+        "implicit": is_implicit(detected["metric"]),
         "id": detected["regression_id"],
         "state": row.state,
         "revision": resolved.revision if resolved else detected["revision"],

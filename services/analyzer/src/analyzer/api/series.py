@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import MetricName, Reader, Target
+from analyzer.api.quality_models import WindowPage
 from analyzer.domain.metrics.definitions import Definitions, TargetMetrics
 from analyzer.domain.model import Dimension
 from analyzer.domain.series import FINE, aligned, split_page, wider, width
@@ -18,8 +19,9 @@ from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.series import FOREVER, SeriesRepository
 from shared.auth.principal import Principal
 from shared.problems import invalid
-from shared.web.pagination import Cursor, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Keyset
 from shared.web.query import check_period
+from shared.web.response_models import described_by
 
 _WIDTH_SAMPLE = 60
 """Windows of a dimension that determine the width of its sparkline windows."""
@@ -30,7 +32,7 @@ def series_router(engine: AsyncEngine) -> APIRouter:
     """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1", tags=["quality"])
 
-    @router.get("/quality/series")
+    @router.get("/quality/series", responses=described_by(WindowPage))
     async def list_windows(
         reader: Reader,
         target: Target = None,
@@ -59,31 +61,43 @@ def series_router(engine: AsyncEngine) -> APIRouter:
                 raise invalid("target" if target is None else "metric", "is required unless latest is given")
             check_period(since, until)
             names = (reader.project, reader.environment, target, metric)
-            dimension = Dimension(*names, definitions.find(*names).metric.generation)
-            [start] = decode_cursor(cursor, int)
-            since_s = float(start) if start is not None else since.timestamp() if since else 0.0
-            bounds = since_s, int(until.timestamp()) if until else FOREVER
-            return await _list_range(repository, definitions, dimension, *bounds, limit)
+            return await _list_period(repository, definitions, names, (since, until), cursor, limit)
 
     return router
 
 
+async def _list_period(
+    repository: SeriesRepository,
+    definitions: Definitions,
+    names: tuple[str, str, str, str],
+    period: tuple[datetime | None, datetime | None],
+    cursor: str | None,
+    limit: int,
+) -> dict[str, Any]:
+    """Return a page of the windows of one metric: `names` are project, environment, target and metric."""
+    since, until = (None if moment is None else moment.timestamp() for moment in period)
+    dimension = Dimension(*names, definitions.find(*names).metric.generation)
+    keyset = Keyset("series", int, filters=(*names, since, until))
+    [start] = keyset.decode(cursor)
+    bounds = float(start if start is not None else since or 0.0), FOREVER if until is None else int(until)
+    views, following = await _list_range(repository, definitions, dimension, *bounds, limit)
+    return {"items": views, "next": None if following is None else keyset.encode(following)}
+
+
 async def _list_range(
     repository: SeriesRepository, definitions: Definitions, dimension: Dimension, since: float, until: int, limit: int
-) -> dict[str, Any]:
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Return the windows of a page, and the Unix time at which the next one starts, if there is one."""
     extent = await repository.get_extent(dimension, aligned(since, FINE), until)
     if extent is None:
-        return {"items": [], "next": None}
+        return [], None
     step: int | None = width(extent, limit)
     rows: list[Row[Any]] = []
     while step is not None and (not rows or len(rows) > limit):
         request = (dimension.id, step, aligned(max(since, extent.start), step))
         rows, step = await repository.list_windows([request], limit + 1, until), wider(step)
     shown, following = split_page([(row.start, row.seconds) for row in rows], limit)
-    return {
-        "items": _to_views(dimension, definitions, rows[:shown]),
-        "next": None if following is None else encode_cursor(following),
-    }
+    return _to_views(dimension, definitions, rows[:shown]), following
 
 
 async def _list_latest(

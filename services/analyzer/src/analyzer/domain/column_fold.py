@@ -27,6 +27,7 @@ from analyzer.domain.streams.sums import to_units
 from analyzer.domain.stretches import StretchFinder
 from analyzer.domain.value_columns import ValueColumns
 from analyzer.domain.watch_rules import WatchRules
+from shared.metric_catalog import JUDGE_ANCHORS
 
 PositionedEvent = tuple[int, RegressionEvent]
 """The position of the reading that opened or resolved a regression, and the event."""
@@ -59,13 +60,18 @@ def fold_columns(engine: QualityEngine, batch: Iterable[ValueColumns]) -> list[P
 
 
 def _fold_all(folds: Mapping[Dimension, "ColumnFold"]) -> None:
-    """Fold everything: errors as far as a decision reads them, and the rest of them last."""
-    errors = [fold for dimension, fold in folds.items() if dimension.metric == ERROR_RATE.name]
-    others = [fold for dimension, fold in folds.items() if dimension.metric != ERROR_RATE.name]
+    """Fold everything: errors and anchors as far as a decision reads them, and the rest of them last."""
+    errors = [fold for dimension, fold in folds.items() if _is_beside(dimension)]
+    others = [fold for dimension, fold in folds.items() if not _is_beside(dimension)]
     for _ in merge(*(fold.steps(fold.end) for fold in others)):
         pass  # each step is taken when it is the earliest
     for fold in errors:
         fold.advance(fold.end)
+
+
+def _is_beside(dimension: Dimension) -> bool:
+    """Return whether the values of other metrics may be explained by those of this one."""
+    return dimension.metric == ERROR_RATE.name or dimension.metric.startswith(JUDGE_ANCHORS)
 
 
 def _ignore(dimension: Dimension) -> None:

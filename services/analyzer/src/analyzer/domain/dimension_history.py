@@ -9,13 +9,14 @@ from pydantic_core import to_json
 
 from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.attribution.term_sketch import TermInput, TermSketch
-from analyzer.domain.attribution.timeline import Timeline
+from analyzer.domain.attribution.timeline import BLOCK, FINE_BLOCK, Timeline
 from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension, Reading, Use
-from analyzer.domain.segments.dimensions import NOT_GIVEN, Cell
+from analyzer.domain.segments.dimensions import JUDGE_ATTRIBUTE, NOT_GIVEN, Cell
 from analyzer.domain.streams.samples import ThinnedSample
 from analyzer.domain.streams.sums import Sums
 from analyzer.domain.value_columns import ValueColumns, ValueGroup
+from shared.metric_catalog import JUDGE, JUDGE_ANCHORS
 
 _VERSION = "prompt_version:"
 
@@ -38,12 +39,15 @@ class DimensionHistory:
         """Return a history without values; `declared` names the dimensions that values are split by."""
         # The outcome may explain every metric but the error rate.
         outcome = () if dimension.metric == ERROR_RATE.name else ("outcome",)
-        return cls(dimension, Timeline((*declared, *outcome)), TermSketch(), Sums(), ThinnedSample())
+        judge = ("judge",) if dimension.metric.startswith(JUDGE) else ()
+        block = FINE_BLOCK if dimension.metric.startswith(JUDGE_ANCHORS) else BLOCK
+        timeline = Timeline((*declared, *outcome, *judge), block=block)
+        return cls(dimension, timeline, TermSketch(), Sums(), ThinnedSample())
 
     def add(self, reading: Reading, declared: Cell) -> None:
         """Add a new value; `declared` is its level of each declared dimension."""
         assert reading.value is not None
-        self.timeline.add(self._cell(reading.uses, reading.facts.outcome, declared), reading.value, reading.at)
+        self.timeline.add(self._cell_of_reading(reading, declared), reading.value, reading.at)
         self.sums.add(reading.value)
         facts, mean = reading.facts, self.sums.mean
         if self._good(reading, reading.value):
@@ -77,27 +81,31 @@ class DimensionHistory:
         return means
 
     def _cell_of(self, group: ValueGroup) -> Cell:
-        return self._cell(group.uses, group.outcome, group.cell)
+        return self._cell(group.uses, group.outcome, group.judge, group.cell)
+
+    def _cell_of_reading(self, reading: Reading, declared: Cell) -> Cell:
+        facts = reading.facts
+        return self._cell(reading.uses, facts.outcome, facts.attributes.get(JUDGE_ATTRIBUTE), declared)
 
     def correct(self, reading: Reading, declared: Cell) -> None:
         """Replace a former value."""
         if reading.value is None or not self._good(reading, reading.value):
             self.good.drop(reading.facts.execution_id)
-        cell = self._cell(reading.uses, reading.facts.outcome, declared)
+        cell = self._cell_of_reading(reading, declared)
         self.timeline.correct(cell, reading.former, reading.value, reading.at)
 
     def _good(self, reading: Reading, value: float) -> bool:
         return value > self.sums.mean or (value >= 1.0 and reading.metric.kind != "real")
 
-    def _cell(self, uses: Sequence[Use], outcome: str | None, declared: Cell) -> Cell:
+    def _cell(self, uses: Sequence[Use], outcome: str | None, judge: str | None, declared: Cell) -> Cell:
         """Return the level of each dimension of the timeline; a new prompt adds a dimension."""
         versions = {_VERSION + use.prompt: use.identity for use in uses}
         for name in versions:
             if name not in self.timeline.names:
                 self.timeline.widen(name)
         rest = self.timeline.names[len(declared) :]
-        known = outcome or NOT_GIVEN
-        return (*declared, *(known if name == "outcome" else versions.get(name, NOT_GIVEN) for name in rest))
+        levels = versions | {"outcome": outcome or NOT_GIVEN, "judge": judge or NOT_GIVEN}
+        return (*declared, *(levels.get(name, NOT_GIVEN) for name in rest))
 
     def dump(self) -> str:
         """Return the state as JSON."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from analyzer.domain.attribution.hypotheses import Beside
+from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.detection import Finding
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.metrics.definitions import Definitions
@@ -17,6 +19,7 @@ from analyzer.domain.streams.stream import Baseline, Stream, new_monitor, predec
 from analyzer.domain.streams.sums import measurement
 from analyzer.domain.watch_rules import Rules, WatchRules
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved, Window
+from shared.metric_catalog import anchors_of
 
 RegressionEvent = RegressionDetected | RegressionResolved
 
@@ -151,11 +154,9 @@ class QualityEngine:
 
     def _open(self, stream: Stream, finding: Finding, reading: Reading, watching: WatchRules) -> RegressionEvent:
         dimension, subject = reading.dimension, reading.dimension.subject
-        of_errors = subject._replace(metric=ERROR_RATE.name)
-        self.before_reading(of_errors)
-        history, errors = self.histories[dimension], self.histories.get(of_errors)
+        history, beside = self.histories[dimension], self._beside(dimension)
         regression, last = (
-            open_regression(stream, finding, reading, watching, history, errors),
+            open_regression(stream, finding, reading, watching, history, beside),
             self.last_regression(reading.dimension, reading.metric),
         )
         if last and returns(last, regression.use, reading.received, self.rules.policy.reopen_seconds):
@@ -163,6 +164,17 @@ class QualityEngine:
         stream.regressed = True
         self.regressions[subject] = self.changed_regressions[subject] = regression
         return regression.detected
+
+    def _beside(self, dimension: Dimension) -> Beside:
+        """Return the timelines that may explain the values of a dimension, up to date."""
+        found: list[Timeline | None] = []
+        for metric in (ERROR_RATE.name, anchors_of(dimension.metric)):
+            other = None if metric in (None, dimension.metric) else dimension.subject._replace(metric=metric)
+            if other is not None:
+                self.before_reading(other)
+            history = None if other is None else self.histories.get(other)
+            found.append(history.timeline if history else None)
+        return Beside(*found)
 
     def last_regression(self, dimension: Dimension, metric: Metric) -> Regression | None:
         """Return the latest regression of a dimension, if values of `metric` are comparable with it."""

@@ -93,6 +93,10 @@ class Use(NamedTuple):
     identity: str
 
 
+NO_PROMPT = (Use("", "none"),)
+"""The prompts of an execution without prompts."""
+
+
 class Facts(Protocol):
     """Facts of the execution of a value; implemented by `shared.events.feedback.ExecutionFacts`."""
 
@@ -100,6 +104,8 @@ class Facts(Protocol):
     def execution_id(self) -> str: ...
     @property
     def model(self) -> str | None: ...
+    @property
+    def arm(self) -> str | None: ...
     @property
     def outcome(self) -> str | None: ...
     @property

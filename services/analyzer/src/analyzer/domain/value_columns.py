@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from analyzer.domain.model import Dimension, Facts, Metric, Reading, Use
-from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.dimensions import JUDGE_ATTRIBUTE, Cell
 from analyzer.domain.watch_rules import Rules
 
 
 class ValueGroup(NamedTuple):
-    """What values share: prompts, level of each declared dimension (`Dimensions.cell`), outcome and model."""
+    """What values share: prompts, level of each declared dimension (`Dimensions.cell`), outcome, model and judge."""
 
     uses: tuple[Use, ...]
     cell: Cell
     outcome: str | None
     model: str | None
+    judge: str | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +80,8 @@ def to_columns(readings: Iterable[Reading], rules: Rules) -> list[ValueColumns]:
         # The metrics of one execution come after one another, and have their group in common.
         if known is not facts or known_uses != uses or scope != dimension[:3]:
             known, known_uses, scope = facts, uses, dimension[:3]
-            group = ValueGroup(uses, rules.dimensions(dimension.target).cell(facts), facts.outcome, facts.model)
+            cell = rules.dimensions(dimension.target).cell(facts)
+            group = ValueGroup(uses, cell, facts.outcome, facts.model, facts.attributes.get(JUDGE_ATTRIBUTE))
             numbers = targets[scope]
             number = numbers.setdefault(group, len(numbers))
             if number == len(groups[scope]):

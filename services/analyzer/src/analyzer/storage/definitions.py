@@ -8,7 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
-from analyzer.domain.metrics.extraction import UncountedValue
+from analyzer.domain.metrics.uncounted import UncountedValue
 from shared.metric_catalog import Declaration
 
 _LOAD = text(

@@ -28,11 +28,14 @@ from analyzer.storage.state_rows import (
     states_of,
     stream_columns,
 )
+from shared.metric_catalog import anchors_of
 
 K = TypeVar("K", StreamKey, Dimension)
 
 # One writer per target: new state has no row yet that could be locked. Sorted, so that batches cannot deadlock.
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 7)) FROM unnest(CAST(:names AS text[])) AS name")
+LOCK_TARGETS = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(name, 7)) FROM unnest(CAST(:names AS text[])) AS name"
+)
 _STREAM = """project, environment, target, metric, prompt, identity, generation,
              CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored"""
 # A row whose mark is known is in memory already, so it is not read.
@@ -132,7 +135,9 @@ class QualityRepository:
         if not keys:
             return
         dimensions = {key.prompt_metric.dimension for key in keys}
-        await self._conn.execute(_LOCK, {"names": sorted({json.dumps(dimension[:3]) for dimension in dimensions})})
+        await self._conn.execute(
+            LOCK_TARGETS, {"names": sorted({json.dumps(dimension[:3]) for dimension in dimensions})}
+        )
         engine.preload(
             await self._load_streams(engine),
             await self._regressions(engine, dimensions),
@@ -174,8 +179,11 @@ class QualityRepository:
         return [each.state for each in self._streams.values()]
 
     async def _load_histories(self, dimensions: Collection[Dimension]) -> list[DimensionHistory]:
-        """Return the histories of `dimensions` and of the error rates of their targets."""
+        """Return the histories of `dimensions`, of the error rates of their targets, and of anchors of their judges."""
         wanted = {*dimensions, *(dimension.subject._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
+        for dimension in dimensions:
+            if (anchors := anchors_of(dimension.metric)) is not None:
+                wanted.add(dimension.subject._replace(metric=anchors))
         cached, keys = self._cache.histories.pop(dict.fromkeys(wanted)), _by_row(wanted)
         for row in await self._read(HISTORIES, keys, cached):
             if row.known:

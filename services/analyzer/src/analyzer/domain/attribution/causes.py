@@ -13,6 +13,7 @@ _KINDS: dict[str, CauseKind] = {
     "model": "model",
     "retrieval_corpus": "retrieval_corpus",
     "outcome": "upstream_errors",
+    "judge": "judge",
 }
 
 
@@ -47,6 +48,10 @@ def drop_cause(comparison: Comparison, found: Hypothesis) -> RankedCause:
     evidence = [f"only where {where[0]} is {where[1]}"] if where else []
     if found.upstream:
         evidence.insert(0, "calls started to fail more often at the same time")
+    elif found.judged:
+        evidence.insert(0, "the judge scores its anchors lower since the same time")
+    elif kind == "judge":
+        evidence.insert(0, "another judge scores since the same time")
     elif found.level is None:
         evidence.insert(0, "all segments got worse equally, and no recorded property changed at the same time")
     return RankedCause(
@@ -95,6 +100,8 @@ def _named(comparison: Comparison, found: Hypothesis) -> tuple[CauseKind, str | 
     """Return kind, name, and levels before and after."""
     if found.upstream:
         return "upstream_errors", None, None, None
+    if found.judged:
+        return "judge", None, None, None
     if found.level is None:
         return "unknown", None, None, None
     dimension, level = _level_name(comparison, found.level)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, Contrast, compare, onset
 from analyzer.domain.attribution.timeline import Timeline
@@ -10,11 +11,22 @@ from analyzer.domain.segments.dimensions import NAMELESS, NOT_GIVEN
 
 FEWEST = 10
 """Minimum number of values after the change."""
-_MORE_ERRORS = 0.02
+_FELL = 0.02
 _SURELY = 4.0
+_FEW_BUT_PAIRED = 3.0
+"""Standard errors for anchors: there are few of them, and each is compared with itself."""
 DimensionLevel = tuple[int, str | None]
 """Index of a dimension, and one of its levels."""
 TimeSpan = tuple[float, float]
+
+
+class Beside(NamedTuple):
+    """Timelines that may explain that of a metric: successful (1) and failed (0) executions of the target, and the
+    differences of the judge's anchors to their first scores.
+    """
+
+    errors: Timeline | None = None
+    anchors: Timeline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,8 @@ class Hypothesis:
     """Only the values in `members` (indices of contrasts) got worse, by `-effect`.
 
     `level` None means all values. `since`: when the level started, None if it existed before. `where`: the known level
-    that the drop is limited to. `upstream`: all values got worse because calls fail more often.
+    that the drop is limited to. `upstream`: all values got worse because calls fail more often; `judged`: because their
+    judge got stricter.
     """
 
     level: DimensionLevel | None
@@ -33,11 +46,12 @@ class Hypothesis:
     since: TimeSpan | None = None
     where: DimensionLevel | None = None
     upstream: bool = False
+    judged: bool = False
 
     @property
     def named(self) -> bool:
         """Whether it is more specific than "all values got worse"."""
-        return self.level is not None or self.upstream
+        return self.level is not None or self.upstream or self.judged
 
     @property
     def score(self) -> float:
@@ -45,14 +59,14 @@ class Hypothesis:
         return self.z * self.z if self.z > 0.0 else 0.0
 
 
-def hypotheses(
-    timeline: Timeline, comparison: Comparison, change: ChangePoint, errors: Timeline | None
-) -> Iterator[Hypothesis]:
+def hypotheses(timeline: Timeline, comparison: Comparison, change: ChangePoint, beside: Beside) -> Iterator[Hypothesis]:
     """Yield the hypotheses with enough values whose start is compatible with the change; not scored."""
     every = tuple(range(len(comparison.contrasts)))
     yield Hypothesis(None, every)
-    if errors is not None and (since := more_errors(errors, change)):
+    if beside.errors is not None and (since := fell_since(beside.errors, change, _SURELY)):
         yield Hypothesis(None, every, since=since, upstream=True)
+    if beside.anchors is not None and (since := fell_since(beside.anchors, change, _FEW_BUT_PAIRED)):
+        yield Hypothesis(None, every, since=since, judged=True)
     known = [each for each in _levels(comparison, came=False) if each.members != every]
     # The outcome of calls explains values by its share, not by getting worse.
     known = [each for each in known if each.level and comparison.names[each.level[0]] != "outcome"]
@@ -80,11 +94,14 @@ def overlap(since: TimeSpan, change: ChangePoint) -> bool:
     return since[0] <= change.high and since[1] >= change.low
 
 
-def more_errors(errors: Timeline, change: ChangePoint) -> TimeSpan | None:
-    """Return the interval of the change if calls fail more often since then, else None."""
-    comparison = compare(errors, change)
+def fell_since(other: Timeline, change: ChangePoint, least: float) -> TimeSpan | None:
+    """Return the interval of the change if the values of another timeline are lower since then, too; else None.
+
+    `least`: standard errors that they must be lower by.
+    """
+    comparison = compare(other, change)
     every = scored(Hypothesis(None, tuple(range(len(comparison.contrasts)))), comparison.contrasts)
-    return (change.low, change.high) if every.z >= _SURELY and -every.effect >= _MORE_ERRORS else None
+    return (change.low, change.high) if every.z >= least and -every.effect >= _FELL else None
 
 
 def _levels(comparison: Comparison, came: bool) -> Iterator[Hypothesis]:

@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 
 from analyzer.domain.attribution.causes import RankedCause, drop_cause, traffic_cause, unknown_cause
 from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, compare
-from analyzer.domain.attribution.hypotheses import DimensionLevel, Hypothesis, hypotheses, scored
+from analyzer.domain.attribution.hypotheses import Beside, DimensionLevel, Hypothesis, hypotheses, scored
 from analyzer.domain.attribution.mix_shift import find_mix_shifts
 from analyzer.domain.attribution.timeline import Timeline
 
+NOTHING_BESIDE = Beside()
 INDISTINGUISHABLE = 2.0 * math.log(10.0)
 """In units of z*z."""
 _CHANCE = 0.01
@@ -46,15 +47,12 @@ class Attribution:
     within: float
 
 
-def rank_hypotheses(timeline: Timeline, change: ChangePoint, errors: Timeline | None = None) -> Attribution:
-    """Return the causes of a drop that started at `change`.
-
-    `errors` is the timeline of the target's successful (1) and failed (0) executions, if there is one.
-    """
+def rank_hypotheses(timeline: Timeline, change: ChangePoint, beside: Beside = NOTHING_BESIDE) -> Attribution:
+    """Return the causes of a drop that started at `change`; other timelines may explain it."""
     comparison = compare(timeline, change)
     traffic = [traffic_cause(comparison, mix) for mix in find_mix_shifts(timeline, comparison, change)]
     explained = bool(traffic) and comparison.mix <= _MOSTLY * comparison.raw
-    certain, found = _within(timeline, comparison, change, errors, explained)
+    certain, found = _within(timeline, comparison, change, beside, explained)
     if traffic and (not found or traffic[0].explains < found[0].explains):
         certain = explained and len(traffic) == 1
     ranked = sorted([*found, *traffic], key=lambda cause: cause.explains)
@@ -64,14 +62,14 @@ def rank_hypotheses(timeline: Timeline, change: ChangePoint, errors: Timeline | 
 
 
 def _within(
-    timeline: Timeline, comparison: Comparison, change: ChangePoint, errors: Timeline | None, explained: bool
+    timeline: Timeline, comparison: Comparison, change: ChangePoint, beside: Beside, explained: bool
 ) -> tuple[bool, list[RankedCause]]:
     """Return whether the main cause within cells is unique, and the causes.
 
     The first cause must only be distinguishable, unless traffic has explained most of the drop: then it must be
     significant, as further causes must be.
     """
-    remaining = list(hypotheses(timeline, comparison, change, errors))
+    remaining = list(hypotheses(timeline, comparison, change, beside))
     beyond_chance = 2.0 * math.log(len(remaining) / _CHANCE)
     enough = beyond_chance if explained else INDISTINGUISHABLE
     found: list[RankedCause] = []

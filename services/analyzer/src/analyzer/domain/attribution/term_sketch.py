@@ -151,6 +151,20 @@ class TermSketch:
             sorted((each for each in found if each is not None and each.low > 0.0), key=lambda each: -each.lift)
         )
 
+    def forget_rare(self) -> int:
+        """Remove the words that fewer than `PEOPLE` users wrote, counted or waiting; return their number.
+
+        They are never reported, and may be those of one user.
+        """
+        rare = {word: each.index for word, each in self.words.items() if each.people.bit_count() < PEOPLE}
+        for word, index in rare.items():
+            del self.words[word]
+            for block in self.blocks:
+                block.sums.pop(index, None)
+        waiting = len(self.waiting)
+        self.waiting = {}
+        return len(rare) + waiting
+
     def dump(self) -> list[Any]:
         """Return the state as JSON types."""
         words = [[word, each.index, each.since, each.people, list(each.examples)] for word, each in self.words.items()]

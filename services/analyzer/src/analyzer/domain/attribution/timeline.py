@@ -22,6 +22,8 @@ ROOM = 192
 """Number of cells that remain when all 256 are used."""
 BLURRED = 32
 """Minimum number of them for small cells, whose traffic levels are not kept."""
+FINE_BLOCK = 2
+"""Block of rare values, such as those of anchors: a change must not be hidden within one."""
 LEVELS = 16
 NAMES = 24
 
@@ -29,7 +31,7 @@ NAMES = 24
 @dataclass(slots=True)
 class Timeline:
     """Blocks of values by cell. `names` are the cells' dimensions: the declared ones, `outcome` where wanted, and
-    `prompt_version:<prompt>` for each prompt.
+    `prompt_version:<prompt>` for each prompt. `block`: values of a block, before blocks are merged.
 
     More is better. Times are Unix times by the app's clock. The smallest levels of a dimension with too many of them
     are merged as "other" (None).
@@ -38,6 +40,7 @@ class Timeline:
     names: tuple[str, ...]
     cells: list[Cell] = field(default_factory=list)
     blocks: list[TimeBlock] = field(default_factory=list)
+    block: int = BLOCK
     _indices: dict[Cell, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +50,7 @@ class Timeline:
         """Add a value of the Unix time `at`; a late value is added to the block of its time."""
         index = self._indexed(cell)
         block = self.blocks[-1] if self.blocks else None
-        if block is None or (block.filled >= BLOCK and at >= block.end):
+        if block is None or (block.filled >= self.block and at >= block.end):
             append_block(self.blocks, at, ALIKE, SIZES)
             block = self.blocks[-1]
         elif at < block.start:
@@ -83,10 +86,10 @@ class Timeline:
         block = self.blocks[-1] if self.blocks else None
         if numbers[start] not in indices:
             return start
-        if block is None or block.filled >= BLOCK:
+        if block is None or block.filled >= self.block:
             append_block(self.blocks, at[start], ALIKE, SIZES)
             block = self.blocks[-1]
-        stop = min(len(units), start + BLOCK - block.filled)
+        stop = min(len(units), start + self.block - block.filled)
         found, sums = numbers[start:stop], block.sums
         if not indices.keys() >= set(found):
             stop = next(index for index in range(start, stop) if numbers[index] not in indices)
@@ -121,7 +124,7 @@ class Timeline:
                     indices.clear()
                 indices[number] = index
             block = self.blocks[-1] if self.blocks else None
-            if block is None or (block.filled >= BLOCK and moment >= block.end):
+            if block is None or (block.filled >= self.block and moment >= block.end):
                 append_block(self.blocks, moment, ALIKE, SIZES)
                 block = self.blocks[-1]
             elif moment < block.start:
@@ -148,13 +151,15 @@ class Timeline:
 
     def dump(self) -> list[Any]:
         """Return the state as JSON types."""
-        return [list(self.names), [list(cell) for cell in self.cells], [block.dump() for block in self.blocks]]
+        state: list[Any] = [list(self.names), [list(cell) for cell in self.cells]]
+        return [*state, [block.dump() for block in self.blocks], *([] if self.block == BLOCK else [self.block])]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Timeline":
         """Return the timeline that `dump` wrote."""
-        names, cells, blocks = state
-        return cls(tuple(names), [tuple(cell) for cell in cells], [TimeBlock.load(block) for block in blocks])
+        names, cells, blocks, *rest = state
+        loaded = [TimeBlock.load(block) for block in blocks]
+        return cls(tuple(names), [tuple(cell) for cell in cells], loaded, *rest)
 
     def _indexed(self, cell: Cell) -> int:
         index = self._indices.get(cell)

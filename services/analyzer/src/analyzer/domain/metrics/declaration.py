@@ -6,23 +6,30 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.metric_catalog import (
+    IMPLICIT,
+    IMPLICIT_KINDS,
     Aggregation,
     Declaration,
     Meaning,
     MetricDefinition,
+    built_in,
     definition_of,
+    is_implicit,
     normalized_label,
 )
 
 LabelWord = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
-_KINDS = ("thumb", "rating", "label", "score")
-_BUILT_IN = ("error_rate", "latency_ms", "cost_usd")
+_KINDS = ("thumb", "rating", "label", "score", "preference")
 
 
 class DeclarationBody(BaseModel):
     """A complete declaration: missing fields have their default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"direction": "higher_is_better", "unit": "points", "scale": [0.0, 1.0]}]},
+    )
 
     direction: Literal["higher_is_better", "lower_is_better"] | None = None
     unit: Annotated[str, Field(max_length=20, pattern=r"^[^\x00-\x1f]*$")] | None = None
@@ -48,11 +55,12 @@ class DeclarationBody(BaseModel):
 
 
 def is_metric(name: str) -> bool:
-    """Return whether values may have this metric: `score.toxicity`, `thumb`, `implicit.rating.speed`, `latency_ms`."""
-    plain, dot, rest = name.removeprefix("implicit.").partition(".")
-    if name in _BUILT_IN:
+    """Return whether values may have this metric: `score.toxicity`, `thumb`, `implicit.copy`, `latency_ms`."""
+    plain, dot, rest = name.removeprefix(IMPLICIT).partition(".")
+    if built_in(name) is not None:
         return True
-    return plain in _KINDS and (bool(rest) or not dot) and "\x00" not in name and len(name) <= 300
+    known = plain in _KINDS or (is_implicit(name) and plain in IMPLICIT_KINDS)
+    return known and (bool(rest) or not dot) and "\x00" not in name and len(name) <= 300
 
 
 def misfit(name: str, body: DeclarationBody) -> tuple[str, str] | None:
@@ -62,8 +70,9 @@ def misfit(name: str, body: DeclarationBody) -> tuple[str, str] | None:
         return "direction", "not allowed for labels, which are counted by their meanings: declare `labels`"
     if default.kind != "label" and body.labels is not None:
         return "labels", "allowed for metrics of labels only"
-    if name in _BUILT_IN and (body.direction is not None or body.unit is not None):
-        return ("direction" if body.direction is not None else "unit"), f"{name} is built in; its meaning is fixed"
+    fixed = built_in(name)
+    if fixed is not None and (body.unit is not None or (fixed.declared and body.direction is not None)):
+        return ("unit" if body.unit is not None else "direction"), f"{name} is built in; its meaning is fixed"
     if default.kind != "score" and (body.scale is not None or body.aggregation is not None):
         return ("scale" if body.scale is not None else "aggregation"), f"the scale of a {default.kind} is fixed"
     if body.scale is not None and not (all(map(math.isfinite, body.scale)) and body.scale[0] < body.scale[1]):

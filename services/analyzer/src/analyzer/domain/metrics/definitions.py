@@ -10,7 +10,7 @@ from analyzer.domain.model import Dimension, Metric, ScaleKind
 from shared.metric_catalog import Declaration, Direction, MetricDefinition, definition_of
 
 _LEAST = 1e-6
-"""Amounts are clamped to this minimum before the logarithm: zero has none."""
+"""Amounts are clamped to this minimum before the logarithm, zero has none; numbers of tokens to 1."""
 _BOTH: tuple[Direction, Direction] = ("higher_is_better", "lower_is_better")
 
 
@@ -107,6 +107,10 @@ class Definitions:
         return TargetMetrics(definition, to_metrics(definition, generation), declaration)
 
 
+BY_DEFAULT = Definitions()
+"""The definitions of a project without declarations."""
+
+
 _MAX_CACHED = 4096
 
 
@@ -145,7 +149,8 @@ def _scale(
     definition: MetricDefinition, lower: bool
 ) -> tuple[ScaleKind, Callable[[float], float], Callable[[float], float]]:
     if definition.amount:
-        return ("real", _rarity, _amount_from_rarity) if lower else ("real", _log, math.exp)
+        log, rarity = (_log_count, _rarity_of_count) if definition.kind == "tokens" else (_log, _rarity)
+        return ("real", rarity, _amount_from_rarity) if lower else ("real", log, math.exp)
     kind: ScaleKind = "binary" if definition.binary else "bounded"
     if definition.scale == (0.0, 1.0):
         return (kind, _complement, _complement) if lower else (kind, _same, _same)
@@ -166,8 +171,16 @@ def _log(value: float) -> float:
     return math.log(value if value > _LEAST else _LEAST)
 
 
+def _log_count(value: float) -> float:
+    return math.log(value) if value > 1.0 else 0.0
+
+
 def _rarity(value: float) -> float:
     return -_log(value)
+
+
+def _rarity_of_count(value: float) -> float:
+    return -_log_count(value)
 
 
 def _amount_from_rarity(scaled: float) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 from analyzer.domain.attribution.causes import RankedCause
 from analyzer.domain.attribution.contrasts import ChangePoint, compare
+from analyzer.domain.attribution.hypotheses import Beside
 from analyzer.domain.attribution.losing_segments import LosingSegment, losing_segments
 from analyzer.domain.attribution.ranking import Attribution, rank_hypotheses
 from analyzer.domain.detection import Estimate, Finding
@@ -39,11 +40,11 @@ def open_regression(
     reading: Reading,
     watching: WatchRules,
     history: DimensionHistory,
-    errors: DimensionHistory | None,
+    beside: Beside,
 ) -> Regression:
     """Return the regression of `stream` that `reading` has made significant, at revision 1."""
     change = change_point(stream, finding, reading)
-    explained = with_version_switch(stream, finding, attribute_finding(finding, history, errors, change))
+    explained = with_version_switch(stream, finding, attribute_finding(finding, history, beside, change))
     losing = losing_segments(compare(history.timeline, change))
     detected = _detected_event(stream, finding, reading, watching, change, explained, losing)
     return Regression(
@@ -115,14 +116,12 @@ def change_point(stream: Stream, finding: Finding, reading: Reading) -> ChangePo
     return ChangePoint(time_index.before(since.index), time_index.before(since.low), time_index.after(since.high))
 
 
-def attribute_finding(
-    finding: Finding, history: DimensionHistory, errors: DimensionHistory | None, change: ChangePoint
-) -> Attribution:
+def attribute_finding(finding: Finding, history: DimensionHistory, beside: Beside, change: ChangePoint) -> Attribution:
     """Return the ranked causes of a finding."""
     if finding.since is None:
         kind, evidence = _UNDATED[finding.method == SAFETY]
         return Attribution(False, (RankedCause(kind, None, None, None, 0.0, 0.0, 0.0, 0, evidence),), 0.0, 0.0, 0.0)
-    return rank_hypotheses(history.timeline, change, errors.timeline if errors and errors is not history else None)
+    return rank_hypotheses(history.timeline, change, beside)
 
 
 def with_version_switch(stream: Stream, finding: Finding, explained: Attribution) -> Attribution:

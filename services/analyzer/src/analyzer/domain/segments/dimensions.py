@@ -12,6 +12,8 @@ OTHER = None
 NOT_GIVEN = ""
 FORGOTTEN = "…"
 """The unknown level of a cell that was too small to keep it."""
+JUDGE_ATTRIBUTE = "ratchet.judge"
+"""Attribute that carries the digest of the judge whose score a value is."""
 NAMELESS = (OTHER, FORGOTTEN)
 DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "route": ("route", "endpoint", "intent"),
@@ -22,8 +24,8 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "retrieval_corpus": ("retrieval_corpus", "corpus_version", "corpus", "index_version"),
 }
 """The default dimensions and the attributes they are read from; `model` is a field of the execution."""
-SYSTEM = frozenset({"prompt_version", "model", "retrieval_corpus", "outcome"})
-"""Dimensions that a team or its suppliers change; all others are traffic."""
+SYSTEM = frozenset({"prompt_version", "model", "retrieval_corpus", "outcome", "judge"})
+"""Dimensions that a team or its suppliers change, and the judge of a score; all others are traffic."""
 LONGEST_LEVEL = 64
 
 

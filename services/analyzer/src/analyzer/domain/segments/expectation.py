@@ -6,7 +6,8 @@ estimated by moments (DerSimonian and Laird, 1986). An unknown level has no effe
 overall mean, other levels equal.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analyzer.domain.segments.dimensions import FORGOTTEN, Cell
@@ -50,51 +51,65 @@ def expectation(
     """
     weigh = weights or {cell: float(n) for cell, (n, _) in cells.items()}
     size = sum(weigh.values())
-    dimensions = range(len(next(iter(cells))))
     mean = sum(weigh.get(cell, 0.0) * own for cell, (_, own) in cells.items()) / size
-    rest = {cell: own - mean for cell, (_, own) in cells.items()}
-    ridge = _trust(cells, rest, variance)
-    effects: tuple[dict[str | None, float], ...] = tuple({} for _ in dimensions)
+    counts = [n for n, _ in cells.values()]
+    rest = [own - mean for _, own in cells.values()]
+    ridge = _trust(counts, rest, variance)
+    dimensions = [_Dimension.of_levels(levels, counts, ridge) for levels in zip(*cells, strict=True)]
     for _ in range(_ROUNDS):
-        for at in dimensions:
-            _refit(cells, rest, at, ridge, effects[at])
+        for dimension in dimensions:
+            rest = dimension.refit(counts, rest)
     centre = mean
-    for at in dimensions:
-        middle = sum(weight * effects[at].get(cell[at], 0.0) for cell, weight in weigh.items()) / size
-        effects[at].update({level: effect - middle for level, effect in effects[at].items()})
+    effects = []
+    for at, dimension in enumerate(dimensions):
+        fitted = dimension.effects_by_level()
+        middle = sum(weight * fitted.get(cell[at], 0.0) for cell, weight in weigh.items()) / size
+        effects.append({level: effect - middle for level, effect in fitted.items()})
         centre += middle
-    return Expectation(cells, centre, effects, _trust(cells, rest, variance))
+    return Expectation(cells, centre, tuple(effects), _trust(counts, rest, variance))
 
 
-def _refit(
-    cells: Mapping[Cell, tuple[int, float]],
-    rest: dict[Cell, float],
-    at: int,
-    ridge: float,
-    effects: dict[str | None, float],
-) -> None:
-    """Fit the effects of one dimension to the residuals `rest`, with `ridge` additional values of effect 0.
+@dataclass(slots=True)
+class _Dimension:
+    """The levels of one dimension by index: `indices` has that of each cell.
 
-    Updates `rest` and `effects`.
+    `sizes` are the numbers of values of the levels, with the ridge; that of FORGOTTEN is infinite, so its effect is 0.
     """
-    sums: dict[str | None, list[float]] = {}
-    for cell, (n, _) in cells.items():
-        if cell[at] == FORGOTTEN:
-            continue
-        each = sums.setdefault(cell[at], [ridge, 0.0])
-        each[0] += n
-        each[1] += n * (rest[cell] + effects.get(cell[at], 0.0))
-    fitted = {level: total / n for level, (n, total) in sums.items()}
-    for cell in cells:
-        rest[cell] += effects.get(cell[at], 0.0) - fitted.get(cell[at], 0.0)
-    effects.update(fitted)
+
+    names: Sequence[str | None]
+    indices: Sequence[int]
+    sizes: Sequence[float]
+    effects: Sequence[float]
+
+    @classmethod
+    def of_levels(cls, levels: Sequence[str | None], counts: Sequence[int], ridge: float) -> "_Dimension":
+        """Return the dimension of which the cells have these levels, without effects."""
+        found = {level: index for index, level in enumerate(dict.fromkeys(levels))}
+        indices = [found[level] for level in levels]
+        sizes = [math.inf if level == FORGOTTEN else ridge for level in found]
+        for index, n in zip(indices, counts, strict=True):
+            sizes[index] += n
+        return cls(list(found), indices, sizes, [0.0] * len(sizes))
+
+    def refit(self, counts: Sequence[int], rest: Sequence[float]) -> list[float]:
+        """Fit the effects to the residuals `rest`, with additional values of effect 0; return the new residuals."""
+        old, totals = self.effects, [0.0] * len(self.effects)
+        for index, n, left in zip(self.indices, counts, rest, strict=True):
+            totals[index] += n * (left + old[index])
+        self.effects = [total / size for total, size in zip(totals, self.sizes, strict=True)]
+        changes = [before - after for before, after in zip(old, self.effects, strict=True)]
+        return [left + changes[index] for index, left in zip(self.indices, rest, strict=True)]
+
+    def effects_by_level(self) -> dict[str | None, float]:
+        return {name: it for name, it in zip(self.names, self.effects, strict=True) if name != FORGOTTEN}
 
 
-def _trust(cells: Mapping[Cell, tuple[int, float]], rest: Mapping[Cell, float], variance: float) -> float:
+def _trust(counts: Sequence[int], rest: Sequence[float], variance: float) -> float:
     """Return the variance within cells over that of true means around the sums of effects."""
-    size = sum(n for n, _ in cells.values())
-    spread = sum(n * rest[cell] ** 2 for cell, (n, _) in cells.items()) - (len(cells) - 1) * variance
-    scale = size - sum(n * n for n, _ in cells.values()) / size
+    size = sum(counts)
+    squares = sum(n * left**2 for n, left in zip(counts, rest, strict=True))
+    spread = squares - (len(counts) - 1) * variance
+    scale = size - sum(n * n for n in counts) / size
     most = max(size / _ENOUGH, 1.0)
     if spread <= 0.0 or scale <= 0.0:
         return most
