@@ -14,6 +14,7 @@ from proposer.storage.tables import keys
 from shared.auth.principal import hash_secret
 from shared.events import derived_id
 from shared.testing.clock import FakeClock
+from tests.support.api_document import response_check
 from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
 from tests.support.proposer_service import Proposer
 
@@ -22,13 +23,15 @@ from tests.support.proposer_service import Proposer
 async def api(settings: ProposerSettings, engine: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a key that may read acme's production."""
     async with engine.begin() as conn:
-        for key_id, scopes in (("reader", ["read"]), ("sender", ["ingest"])):
+        for key_id, scopes in (("reader", ["read"]), ("sender", ["ingest"]), ("admin", ["read", "admin"])):
             row = {"key_id": key_id, "revision": 1, "secret_hash": hash_secret("s"), "subject": key_id}
             more = {"subject_kind": "service", "project": "acme", "environment": "production", "revoked": False}
             await conn.execute(insert(keys).values(**row, **more, scopes=scopes))
-    transport = httpx.ASGITransport(build_app(settings, FakeClock(NOW)))
+    app = build_app(settings, FakeClock(NOW))
     headers = {"authorization": "Bearer rk_reader_s"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test", headers=headers, event_hooks=response_check(app)
+    ) as client:
         yield client
 
 
@@ -43,7 +46,10 @@ async def test_candidates_are_listed_best_first_with_the_selection(api: httpx.As
     await proposer.deliver(feedback(9, kind="rating", value=4.0), *(feedback(n) for n in range(6)))
     found = await items(api, "/v1/candidates", name="answer")
     assert [item["input"] for item in found] == [f"Question {n}?" for n in (*range(6), 9)]
-    assert [item["chosen"] for item in found] == [True] * 5 + [False] * 2
+    chosen = [item for item in found if item["chosen"]]
+    assert len(chosen) == 5
+    assert await items(api, "/v1/candidates", name="answer", chosen="true") == chosen
+    assert not found[-1]["chosen"], "a rating of 4 is too low for real time"
     assert found[0]["output"] == "Answer 0."
     assert await items(api, "/v1/candidates", name="other") == []
 
@@ -137,3 +143,44 @@ async def test_invalid_parameters_are_rejected_by_name(api: httpx.AsyncClient, q
 async def test_reading_needs_the_scope_read(api: httpx.AsyncClient, header: str, status: int) -> None:
     for path in ("/v1/candidates", "/v1/drafts"):
         assert (await api.get(path, headers={"authorization": header})).status_code == status
+
+
+ADMIN = {"authorization": "Bearer rk_admin_s"}
+
+
+async def test_settings_of_a_target_change_its_examples(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    rated = [feedback(n, kind="rating", value=4.25) for n in range(3)]
+    await proposer.deliver(*rated)
+    assert not any(item["chosen"] for item in await items(api, "/v1/candidates"))
+    path = "/v1/tuning-settings/bot"
+    changed = await api.put(path, json={"realtime_min_rating": 4.25, "max_examples": 2}, headers=ADMIN)
+    assert changed.status_code == 200, changed.text
+    assert (await api.get(path)).json() == changed.json() == {
+        "target": "bot", "realtime_min_rating": 4.25, "batch_min_rating": 4.0, "window_days": 30, "max_examples": 2,
+        "max_tokens": 2000, "schedule": None, "time_zone": "UTC",
+    }  # fmt: skip
+    assert [it["target"] for it in await items(api, "/v1/tuning-settings")] == ["bot"]
+    await proposer.deliver(feedback(9))
+    assert sum(item["chosen"] for item in await items(api, "/v1/candidates")) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"realtime_min_rating": 3.9}, "realtime_min_rating"),
+        ({"max_examples": 6}, "max_examples"),
+        ({"x": 1}, "x"),
+        ({"schedule": "61 * * * *"}, "schedule"),
+        ({"time_zone": "Mars/Base"}, "time_zone"),
+        ({"schedule": "0 0 30 2 *"}, "schedule"),
+    ],
+)
+async def test_settings_out_of_range_are_rejected_by_name(
+    api: httpx.AsyncClient, body: dict[str, Any], field: str
+) -> None:
+    answer = await api.put("/v1/tuning-settings/bot", json=body, headers=ADMIN)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+async def test_only_admins_change_settings(api: httpx.AsyncClient) -> None:
+    assert (await api.put("/v1/tuning-settings/bot", json={})).status_code == 403

@@ -14,7 +14,7 @@ from shared.events.base import Event
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn, Verdict
 from shared.events.quality import Cause, RegressionResolved
-from tests.support.proposer import NOW, cause, live, prompt, regression
+from tests.support.proposer import NOW, bisected, cause, live, prompt, regression
 from tests.support.proposer_service import Proposer
 
 GOOD = prompt("You are a clerk.", "Cite your sources.", "Be brief.")
@@ -54,6 +54,45 @@ async def test_a_regression_leads_to_the_smallest_fix(proposer: Proposer) -> Non
     assert parse(ready.document) == FIXED
     assert parse(ready.rollback) == BAD
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, None, "open")]
+
+
+async def test_bisection_of_the_edit_is_requested_once(proposer: Proposer) -> None:
+    await proposer.deliver(observed(GOOD), observed(BAD, minutes=1))
+    await proposer.deliver(FELL, regression(*FELL.causes, revision=2))
+    (request,) = await proposer.requested_bisections()
+    assert (request.regression_id, request.good_digest, request.bad_digest) == (
+        FELL.regression_id, GOOD.digest, BAD.digest,
+    )  # fmt: skip
+    assert (request.good, request.bad) == (GOOD.to_dict(), BAD.to_dict())
+    assert request.execution_ids == ("e1", "e2")
+
+
+async def test_bisected_fix_supersedes_that_of_the_rule(proposer: Proposer) -> None:
+    smaller = prompt("You are a clerk.", "Cite your sources.", "Use emojis.")
+    await proposer.deliver(observed(GOOD), observed(BAD, minutes=1))
+    await proposer.deliver(FELL)
+    found = bisected(FELL.regression_id, GOOD, BAD, smaller)
+    await proposer.deliver(found, found)
+    rule, withdrawal, ready = await proposer.emitted()
+    assert (withdrawal.proposal_id, withdrawal.reason) == (rule.proposal_id, "superseded")
+    assert (ready.kind, ready.digest, ready.base_digest) == ("restore", smaller.digest, BAD.digest)
+    assert ready.evidence.summary.startswith("Undoes 1 of 3 changes, which made answers to golden cases worse")
+    assert await proposer.rows(OUTCOME) == [(ready.proposal_id, None, "open")]
+
+
+@pytest.mark.parametrize("fields", [{}, {"outcome": "unavailable", "document": None}])
+async def test_open_fix_stays_if_the_bisection_finds_the_same_or_nothing(
+    proposer: Proposer, fields: dict[str, Any]
+) -> None:
+    await proposer.deliver(observed(GOOD), observed(BAD, minutes=1))
+    await proposer.deliver(FELL)
+    await proposer.deliver(bisected(FELL.regression_id, GOOD, BAD, FIXED, **fields))
+    assert len(await proposer.emitted()) == 1
+
+
+async def test_bisection_that_was_not_requested_changes_nothing(proposer: Proposer) -> None:
+    await proposer.deliver(bisected(FELL.regression_id, GOOD, BAD, FIXED))
+    assert await proposer.rows("SELECT * FROM proposer.bisections") == []
 
 
 async def test_repeated_events_make_one_proposal(proposer: Proposer) -> None:

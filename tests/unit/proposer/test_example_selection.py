@@ -4,48 +4,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proposer.domain.declarations import DeclarationKey, Declarations
 from proposer.domain.example_selection import (
     CANDIDATE_WINDOW,
-    MAX_EXAMPLES,
-    can_enter_set,
     classify_feedback,
     latest_objections,
     normalized_score,
-    select_examples,
 )
-from proposer.domain.model import Candidate, Objection
+from proposer.domain.model import Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse
 from shared.metric_catalog import Declaration
 from tests.support.proposer import NOW, candidate, execution, feedback, instead_of
 from tests.support.soak import scaled
-
-CANDIDATES = st.lists(
-    st.builds(
-        lambda number, score, asked, user, minutes, eligible, live: candidate(
-            number,
-            score=score,
-            input=asked,
-            user=user,
-            received_at=NOW - timedelta(minutes=minutes),
-            grant_eligible=eligible,
-            live=live,
-        ),
-        st.integers(0, 10_000),
-        st.sampled_from([0.75, 0.9, 1.0]),
-        st.sampled_from([f"Question {n}?" for n in range(8)]),
-        st.sampled_from(["ada", "bob", "eve", "dan", "fay", "gus", None]),
-        st.integers(0, 60),
-        st.booleans(),
-        st.booleans(),
-    ),
-    unique_by=lambda c: c.feedback_id,
-    max_size=30,
-)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +54,8 @@ def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, An
         {"execution": execution(1, consent=Consent(quality=True))},
         {"source": "implicit"},
         {"execution": None},
+        {"about": "session", "session": "s"},
+        {"about": "trace", "trace_id": "t", "mixed": True},
         {"execution": execution(1, input=None)},
         {"execution": execution(1, input=" \u200b")},
         {"execution": execution(1, output=None)},
@@ -108,32 +84,6 @@ def test_consent_of_another_user_does_not_count(asked: list[tuple[bool | None, b
         )
 
 
-@given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 29), st.sampled_from(["thumb", "correction"]))))
-def test_public_key_gets_one_example_and_none_under_a_grant(posts: list[tuple[str, int, Any]]) -> None:
-    """Any user, time, kind and execution may be claimed, here about executions of fifty users."""
-    pool = [
-        found
-        for number, (user, days, kind) in enumerate(posts)
-        for found in classify_feedback(
-            feedback(
-                number, key_scope="browser-ingest", user=user, kind=kind, text="Mine.", received_at=NOW,
-                value=1.0 if kind == "thumb" else None, occurred_at=NOW - timedelta(days=days),
-            ), NOW,
-        ).candidates
-    ]  # fmt: skip
-    assert len(select_examples(pool)) == min(1, len(pool))
-    assert not any(c.needs_no_decision for c in pool)
-    honest = [candidate(1000 + n) for n in range(MAX_EXAMPLES)]
-    assert select_examples(pool, honest) == tuple(honest), "public feedback replaces no example"
-
-
-def test_invented_voters_do_not_multiply_the_examples_of_a_user() -> None:
-    ran = [execution(n, user="eve") for n in range(5)] + [execution(n, user=None) for n in range(5, 10)]
-    votes = [feedback(n, user=f"sybil-{n}", execution=facts) for n, facts in enumerate(ran)]
-    pool = [found for vote in votes for found in classify_feedback(vote, NOW).candidates]
-    assert [c.contributor for c in select_examples(pool)] == ["eve", None]
-
-
 @pytest.mark.parametrize(
     ("fields", "eligible"),
     [
@@ -149,21 +99,11 @@ def test_eligibility_for_a_grant(fields: dict[str, Any], eligible: bool) -> None
     assert found.grant_eligible is found.example().grant_eligible is eligible
 
 
-def test_claimed_times_give_no_advantage() -> None:
-    backdated = candidate(9, occurred_at=NOW - CANDIDATE_WINDOW, received_at=NOW)
-    assert select_examples([backdated, *(candidate(n) for n in range(MAX_EXAMPLES))]) == tuple(
-        candidate(n) for n in range(MAX_EXAMPLES)
-    )
-
-
-def test_approved_example_is_not_replaced_by_a_tie() -> None:
-    correction = candidate(0, grant_eligible=False, live=True)
-    assert correction in select_examples([correction, *(candidate(n) for n in range(1, 9))])
-
-
 def test_correction_makes_a_candidate_and_objects_to_the_answer() -> None:
     found = classify_feedback(feedback(1, kind="correction", value=None, text="Answer 1, better."), NOW)
-    assert found.candidates == (candidate(1, output="Answer 1, better.", grant_eligible=False),)
+    assert found.candidates == (
+        candidate(1, output="Answer 1, better.", grant_eligible=False, author="user-1", corrected=True),
+    )
     assert found.objection == Objection("acme", "production", "e1", feedback(1).feedback_id, feedback(1).received_at)
 
 
@@ -211,34 +151,6 @@ def test_feedback_that_objects_to_an_example(fields: dict[str, Any], objects: bo
 )
 def test_single_positive_aspect_makes_no_candidate(fields: dict[str, Any]) -> None:
     assert classify_feedback(feedback(1, **fields), NOW).candidates == ()
-
-
-@given(CANDIDATES)
-def test_set_is_limited_fair_and_without_duplicates(pool: list[Candidate]) -> None:
-    chosen = select_examples(pool)
-    assert len(chosen) <= MAX_EXAMPLES
-    assert len({c.input_key for c in chosen}) == len(chosen)
-    assert len({c.contributor for c in chosen}) == len(chosen)
-    assert list(chosen) == sorted(chosen, key=lambda c: c.rank)
-    assert select_examples(reversed(pool)) == chosen, "the order of arrival does not matter"
-    assert select_examples(chosen) == chosen
-    alone = select_examples(c for c in pool if c.needs_no_decision)
-    assert tuple(c for c in chosen if c.needs_no_decision) == alone, "candidates that need a person do not change it"
-
-
-@given(CANDIDATES, CANDIDATES)
-def test_ineligible_candidate_changes_nothing(pool: list[Candidate], late: list[Candidate]) -> None:
-    chosen = select_examples(pool)
-    lowest = chosen[-1] if len(chosen) == MAX_EXAMPLES else None
-    useless = [c for c in late if not can_enter_set(c, lowest)]
-    assume(not {c.feedback_id for c in pool} & {c.feedback_id for c in late})
-    assert select_examples([*pool, *useless]) == chosen
-
-
-def test_full_set_changes_only_for_a_better_candidate() -> None:
-    full = [candidate(n, score=0.9) for n in range(MAX_EXAMPLES)]
-    assert select_examples([*full, candidate(9, score=0.9)]) == tuple(full)
-    assert select_examples([*full, candidate(9, score=1.0)])[0] == candidate(9, score=1.0)
 
 
 def test_latest_objection_to_an_execution_counts() -> None:

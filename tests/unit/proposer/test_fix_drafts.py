@@ -2,7 +2,7 @@
 
 import pytest
 
-from proposer.domain.fix_drafts import Draft, NoDraft, Reason, draft_fix
+from proposer.domain.fix_drafts import BY_RULE, Draft, NoDraft, Reason, draft_fix
 from ratchet.prompt import Prompt
 from shared.events.quality import Cause
 from tests.support.proposer import cause, prompt, regression
@@ -16,7 +16,9 @@ KNOWN: dict[str, Prompt] = {document.digest: document for document in (GOOD, CUT
 
 def test_removed_lines_are_restored() -> None:
     found = draft_fix(regression(cause(GOOD.digest, CUT.digest)), KNOWN, live=CUT.digest)
-    assert found == Draft("restore", "answer", CUT, GOOD, "Restores 1 removed line; keeps what was added.")
+    assert found == Draft(
+        "restore", "answer", CUT, GOOD, f"Restores 1 removed line; keeps what was added. {BY_RULE}", GOOD
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_removed_lines_are_restored() -> None:
 )
 def test_last_good_version_is_proposed_otherwise(bad: Prompt, why: str) -> None:
     assert draft_fix(regression(cause(GOOD.digest, bad.digest)), KNOWN, live=None) == Draft(
-        "rollback", "answer", bad, GOOD, why
+        "rollback", "answer", bad, GOOD, f"{why} {BY_RULE}", GOOD
     )
 
 
@@ -37,7 +39,7 @@ def test_restored_fields_are_named() -> None:
     bad = prompt("b")
     found = draft_fix(regression(cause(good.digest, bad.digest)), {good.digest: good, bad.digest: bad}, None)
     assert isinstance(found, Draft)
-    assert found.why == "Restores 1 removed line, model, variables.a; keeps what was added."
+    assert found.why == f"Restores 1 removed line, model, variables.a; keeps what was added. {BY_RULE}"
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from dataclasses import replace
 from proposer.domain.model import PromptState, Proposal, ProposalDraft
 from proposer.domain.proposal_reconciliation import Propose, Withdraw, reconcile
 from proposer.domain.proposals import draft_example_proposals
-from tests.support.proposer import KEY, candidate, slotted
+from tests.support.proposer import KEY, candidate, selected, slotted
 
 BASE = slotted()
 STATE = PromptState(KEY, "bot", live=BASE.digest)
 
 
 def draft(*numbers: int) -> ProposalDraft:
-    (made,) = draft_example_proposals(STATE, BASE, [candidate(number) for number in numbers], (), objected=False)
+    (made,) = draft_example_proposals(STATE, BASE, selected(*(candidate(number) for number in numbers)), ())
     return made
 
 

@@ -4,23 +4,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from proposer.domain.example_selection import (
-    can_enter_set,
     classify_feedback,
     judges_known_answer,
     latest_objections,
 )
 from proposer.domain.fix_drafts import suspected_version
-from proposer.domain.model import Candidate, PromptKey, PromptState
+from proposer.domain.model import Candidate, PromptKey
 from proposer.proposal_service import ProposalService
 from proposer.storage.repository import ProposerRepository
 from proposer.storage.tables import key_from_row
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
+from shared.events.bisection import BisectionCompleted
+from shared.events.erasure import subject_keys
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.metrics import MetricDeclared
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
 from shared.messaging.cloudevents import Received
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
@@ -28,8 +30,9 @@ from shared.runtime.clock import Clock
 class Handlers:
     """The event handlers of the proposer."""
 
-    def __init__(self, service: ProposalService, clock: Clock) -> None:
+    def __init__(self, service: ProposalService, subjects: ErasedSubjects, clock: Clock) -> None:
         self._service = service
+        self._subjects = subjects
         self._clock = clock
 
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -37,6 +40,7 @@ class Handlers:
         return (
             Subscription("feedback", (FeedbackCreated,), self.on_feedback),
             Subscription("regressions", (RegressionDetected, RegressionResolved), self.on_regressions, 50),
+            Subscription("bisections", (BisectionCompleted,), self.on_bisections, 50),
             Subscription("prompts", (PromptLive, PromptObserved), self.on_prompts, 50),
             Subscription("decisions", (ProposalDecided,), self.on_decisions),
             Subscription("quality", (QualityMeasured,), self.on_quality),
@@ -46,8 +50,9 @@ class Handlers:
     async def on_feedback(self, tx: Tx, batch: Sequence[Received[FeedbackCreated]]) -> None:
         """Save candidates and objections, and update the example sets that they may change.
 
-        Most feedback is neither, and then nothing is written.
+        Most feedback is neither, and then nothing is written. Feedback about erased users is dropped.
         """
+        batch = await self._without_erased(tx, batch)
         repository = ProposerRepository(tx.conn)
         now = self._clock.now()
         judging = [received.event for received in batch if judges_known_answer(received.event)]
@@ -62,15 +67,21 @@ class Handlers:
         objected = await repository.candidates.save_objections(objections)
         targets = {**dict.fromkeys(objected, ""), **{c.key: c.target for c in candidates}}
         states = await repository.prompts.lock_prompts(targets)
-        await repository.candidates.save_candidates(candidates)
-        for key in sorted(objected | await self._improved(repository, states, candidates)):
-            await self._service.sync_examples(tx, states[key], causes.get(key, batch[-1]), force=False)
+        usable = await repository.candidates.save_candidates(candidates, self._service.embedder)
+        for key in sorted(objected | {key for key, _ in usable}):
+            new = [c for c in candidates if c.key == key and (key, c.feedback_id) in usable]
+            cause = causes.get(key, batch[-1])
+            added = None if key in objected else _unique(new)
+            await self._service.sync_examples(tx, states[key], cause, force=False, new=added)
 
-    async def _improved(
-        self, repository: ProposerRepository, states: dict[PromptKey, PromptState], candidates: Sequence[Candidate]
-    ) -> set[PromptKey]:
-        lowest = await repository.candidates.get_lowest_ranked(list(states.values()))
-        return {c.key for c in candidates if can_enter_set(c, lowest.get(c.key))}
+    async def _without_erased(
+        self, tx: Tx, batch: Sequence[Received[FeedbackCreated]]
+    ) -> Sequence[Received[FeedbackCreated]]:
+        users = [subject_keys(received.event) for received in batch]
+        erased = await self._subjects.find(tx.conn, {key for keys in users for key in keys})
+        kept = [received for received, keys in zip(batch, users, strict=True) if erased.isdisjoint(keys)]
+        self._subjects.count_dropped(len(batch) - len(kept))
+        return kept
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
         """Draft the fix of each regression, or save why there is none; withdraw the fix of a resolved one."""
@@ -86,6 +97,15 @@ class Handlers:
                 await self._service.sync_fixes(tx, state, received)
             if not states and isinstance(event, RegressionDetected):
                 await self._service.record_no_fix(tx, event)
+
+    async def on_bisections(self, tx: Tx, batch: Sequence[Received[BisectionCompleted]]) -> None:
+        """Save what bisections found, and propose the fixes that follow from it."""
+        repository = ProposerRepository(tx.conn)
+        for received in sorted(batch, key=lambda it: key_from_row(it.event)):
+            states = await repository.prompts.lock_prompts({key_from_row(received.event): received.event.target})
+            if await repository.bisections.save_result(received.event, self._clock.now()):
+                for state in states.values():
+                    await self._service.sync_fixes(tx, state, received)
 
     async def _suspected_prompt(
         self, repository: ProposerRepository, event: RegressionDetected | RegressionResolved
@@ -122,6 +142,8 @@ class Handlers:
         digests = [example_digest(example) for examples in event.examples.values() for example in examples]
         if event.reason == "example_revoked":
             await repository.prompts.revoke_missing(event, digests)
+        if event.reason == "promoted" and event.authorisation.kind == "decision":
+            await repository.pool.approve_examples(key, event.sequence, digests)
         if await repository.prompts.save_live(event, digests):
             await repository.proposals.approve_live(key, event.digest, self._clock.now())
 
@@ -151,3 +173,8 @@ def verified_prompt(document: dict[str, Any] | None, digest: str) -> Prompt | No
     except PromptError:
         return None
     return prompt if prompt is not None and prompt.digest == digest else None
+
+
+def _unique(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates once each: a batch may have one feedback twice."""
+    return list({candidate.feedback_id: candidate for candidate in candidates}.values())

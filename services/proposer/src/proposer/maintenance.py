@@ -7,7 +7,12 @@ from shared.runtime.clock import Clock
 
 
 async def expire_stale_candidates(store: Store, service: ProposalService, clock: Clock) -> None:
-    """Delete candidates past their window, and select the examples again of each prompt that lost one."""
+    """Delete candidates past their window, and select the examples again of each prompt that lost one.
+
+    Before, candidates of earlier versions get the vectors that they lack.
+    """
+    async with store.begin() as tx:
+        await ProposerRepository(tx.conn).pool.embed_missing(service.embedder)
     async with store.begin() as tx:
         repository = ProposerRepository(tx.conn)
         affected = await repository.candidates.delete_expired(clock.now())

@@ -1,18 +1,22 @@
 """Keeps the proposals of a prompt up to date: load, decide, save, emit. The caller has locked the prompt's row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
-from proposer.domain.example_selection import MAX_EXAMPLES, select_examples
+from proposer.domain.bisected_fixes import bisection_id, fixes_found
 from proposer.domain.fix_drafts import NoDraft, draft_fix
 from proposer.domain.model import Candidate, PromptState, ProposalDraft
 from proposer.domain.proposal_reconciliation import Action, Withdraw, deduplicate, diff_key, reconcile
 from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
-from proposer.storage.candidates import TOP
+from proposer.domain.text_vectors import Embedder, HashedNgrams
+from proposer.domain.tuning_settings import TuningSettings
+from proposer.example_set_selector import ExampleSetSelector, SelectedSets
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
+from shared.events.bisection import BisectionRequested
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.events.quality import RegressionDetected
 from shared.messaging.cloudevents import Received
@@ -24,11 +28,16 @@ CausingEvent = Received[Any] | None
 
 
 class ProposalService:
-    """Drafts, opens and withdraws proposals. `source` is the CloudEvents source of the emitted events."""
+    """Drafts, opens and withdraws proposals. `source` is the CloudEvents source of the emitted events.
 
-    def __init__(self, clock: Clock, source: str) -> None:
+    `embedder` compares questions when examples are selected.
+    """
+
+    def __init__(self, clock: Clock, source: str, embedder: Embedder | None = None) -> None:
         self._clock = clock
         self._source = source
+        self.embedder = embedder or HashedNgrams()
+        self._selector = ExampleSetSelector(self.embedder, clock)
 
     async def sync_fixes(self, tx: Tx, state: PromptState, cause: CausingEvent) -> None:
         """Open and withdraw fixes so that they match the open regressions and the live version."""
@@ -39,7 +48,10 @@ class ProposalService:
         decided_or_open = await repository.proposals.list_fix_contents(state.key)
         documents = await repository.prompts.get_documents(state.key, suspected_digests(regressions))
 
-        outcomes = [(r, propose_fix(r, documents, state.live, approved)) for r in regressions]
+        results = await repository.bisections.list_results([r.regression_id for r in regressions])
+        bisected = fixes_found(results)
+
+        outcomes = [(r, propose_fix(r, documents, state.live, approved, bisected)) for r in regressions]
         drafts = deduplicate([o for _, o in outcomes if isinstance(o, ProposalDraft)], decided_or_open)
         actions = reconcile(open_fixes, list(drafts.values()), state.live, "resolved")
 
@@ -47,6 +59,30 @@ class ProposalService:
         for regression, outcome in outcomes:
             shared = drafts[diff_key(outcome)] if isinstance(outcome, ProposalDraft) else outcome
             await self._record_outcome(repository, regression, shared)
+            if isinstance(outcome, ProposalDraft) and outcome.good is not None:
+                await self._request_bisection(tx, regression, outcome, outcome.good, cause)
+
+    async def _request_bisection(
+        self, tx: Tx, regression: RegressionDetected, draft: ProposalDraft, good: Prompt, cause: CausingEvent
+    ) -> None:
+        """Request the bisection of an edit that a rule drafted a fix for, once."""
+        edit, now = (good.digest, draft.base.digest), self._clock.now()
+        if not await ProposerRepository(tx.conn).bisections.save_request(regression.regression_id, edit, now):
+            return
+        event = BisectionRequested(
+            project=regression.project,
+            environment=regression.environment,
+            target=regression.target,
+            bisection_id=bisection_id(regression.regression_id, edit),
+            regression_id=regression.regression_id,
+            name=draft.proposal.key.name,
+            good_digest=good.digest,
+            good=dict(good.to_dict()),
+            bad_digest=draft.base.digest,
+            bad=dict(draft.base.to_dict()),
+            execution_ids=regression.affected_executions,
+        )
+        await tx.emit(self._envelope(event, derived_id(event.topic, str(event.bisection_id)), cause))
 
     async def record_no_fix(self, tx: Tx, regression: RegressionDetected) -> None:
         """Save the reason why nothing is proposed for a regression without a suspected prompt."""
@@ -54,46 +90,74 @@ class ProposalService:
         assert isinstance(outcome, NoDraft)
         await self._record_outcome(ProposerRepository(tx.conn), regression, outcome)
 
-    async def sync_examples(self, tx: Tx, state: PromptState, cause: CausingEvent, *, force: bool = True) -> None:
+    async def sync_examples(
+        self,
+        tx: Tx,
+        state: PromptState,
+        cause: CausingEvent,
+        *,
+        force: bool = True,
+        new: Sequence[Candidate] | None = None,
+    ) -> None:
         """Open and withdraw example sets so that they match the candidates.
 
-        Without `force` nothing is done if the same examples are selected as before: then nothing else has changed.
+        Without `force` nothing is done if the same examples are selected as before: then nothing else has changed. With
+        `new`, only these candidates came to the pool, and none left it.
+        """
+        selected = await self._selector.select(ProposerRepository(tx.conn), state, new)
+        if force or selected.ids() != (state.chosen, state.chosen_eligible):
+            await self._sync_sets(tx, state, selected, cause)
+
+    async def tune_examples(self, tx: Tx, state: PromptState, settings: TuningSettings) -> tuple[Candidate, ...]:
+        """Select the example sets in a batch and propose them; return the candidates of the drafted set.
+
+        If no set is drafted, nothing changes, and the candidates are those of the whole set.
         """
         repository = ProposerRepository(tx.conn)
-        selected = await self._select(repository, state)
-        members = tuple(candidate.feedback_id for candidate in selected)
-        if members == state.chosen and not force:
-            return
+        selected = await self._selector.select_batch(repository, state, settings)
+        drafts = await self._sync_sets(tx, state, selected, None)
+        members, _ = selected.ids()
+        if drafts:
+            members = tuple(example.feedback_id for example in drafts[0].example_sets[0].examples)
+        found = await repository.candidates.list_by_id(state.key, members, state.live_example_digests)
+        return tuple(found[member] for member in members if member in found)
+
+    async def _sync_sets(
+        self, tx: Tx, state: PromptState, selected: SelectedSets, cause: CausingEvent
+    ) -> list[ProposalDraft]:
+        repository = ProposerRepository(tx.conn)
         base = await repository.prompts.get_document(state.key, state.in_use)
         open_sets = [p for p in await repository.proposals.list_open(state.key) if p.kind == "few_shot"]
 
         drafts = await self._draft_examples(repository, state, base, selected) if base and base.slots else []
         actions = reconcile(open_sets, drafts, state.in_use, "evidence_withdrawn")
 
-        await repository.prompts.save_chosen(state.key, members)
+        await repository.prompts.save_chosen(state.key, *selected.ids())
         await self._apply(tx, actions, cause)
+        return drafts
 
-    async def _select(self, repository: ProposerRepository, state: PromptState) -> tuple[Candidate, ...]:
-        now = self._clock.now()
-        top = await repository.candidates.list_top(state, now)
-        served = await repository.candidates.list_served(state, now)
-        selected = select_examples(top, served)
-        if len(selected) == MAX_EXAMPLES or len(top) < TOP:
-            return selected  # no candidate of a lower rank could enter
-        return select_examples(await repository.candidates.list_pool(state, now), served)
+    async def erase_examples(self, tx: Tx, state: PromptState, erased: Collection[UUID], cause: Received[Any]) -> int:
+        """Withdraw the open example sets that have erased candidates, and draft others; return how many."""
+        repository = ProposerRepository(tx.conn)
+        withdrawn = []
+        if not {*state.chosen, *state.chosen_eligible}.isdisjoint(erased):
+            withdrawn = [p for p in await repository.proposals.list_open(state.key) if p.kind == "few_shot"]
+        await self._apply(tx, [Withdraw(proposal, "evidence_erased") for proposal in withdrawn], cause)
+        await self.sync_examples(tx, state, cause)
+        return len(withdrawn)
 
     async def _draft_examples(
-        self, repository: ProposerRepository, state: PromptState, base: Prompt, selected: Sequence[Candidate]
+        self, repository: ProposerRepository, state: PromptState, base: Prompt, selected: SelectedSets
     ) -> list[ProposalDraft]:
         """Draft the set that a grant may cover; if a person has decided all of it already, draft the whole set.
 
         So examples that need a person's decision never delay those that don't.
         """
         measured = await repository.prompts.list_measurements(state)
-        objected = await repository.candidates.has_live_objection(state.key)
         drafts: list[ProposalDraft] = []
-        for members in ([c for c in selected if c.needs_no_decision], selected):
-            drafts = [d for d in draft_example_proposals(state, base, members, measured, objected) if fits(d)]
+        for example_set in (selected.eligible, selected.whole):
+            examples = await self._selector.to_examples(repository, state, example_set)
+            drafts = [d for d in draft_example_proposals(state, base, examples, measured) if fits(d)]
             if [d for d in drafts if not await repository.proposals.is_decided(d.proposal.content_id)]:
                 break
         return drafts
@@ -118,7 +182,8 @@ class ProposalService:
             else:
                 event = await self._open(repository, action.draft)
             if event is not None:
-                await tx.emit(self._envelope(event, cause))
+                event_id = derived_id(event.topic, str(event.proposal_id), str(event.revision))
+                await tx.emit(self._envelope(event, event_id, cause))
 
     async def _withdraw(self, repository: ProposerRepository, action: Withdraw) -> ProposalWithdrawn | None:
         proposal = action.proposal
@@ -138,8 +203,7 @@ class ProposalService:
         opened = await repository.proposals.open(draft.proposal, self._clock.now())
         return None if opened is None else to_event(replace(draft, proposal=opened))
 
-    def _envelope(self, event: ProposalReady | ProposalWithdrawn, cause: CausingEvent) -> Envelope[Event]:
-        event_id = derived_id(event.topic, str(event.proposal_id), str(event.revision))
+    def _envelope(self, event: Event, event_id: UUID, cause: CausingEvent) -> Envelope[Event]:
         now = self._clock.now()
         if cause is None:
             return Envelope(event_id, now, self._source, event, correlation_id=str(event_id))

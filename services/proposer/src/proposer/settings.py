@@ -12,6 +12,12 @@ class ProposerSettings(ServiceSettings):
 
     service: ClassVar[str] = "proposer"
 
+    grant_seconds: float = Field(
+        2.0, ge=0, le=30, description="seconds that tuning waits for a grant to apply what it proposed"
+    )
     upkeep_seconds: float = Field(
-        60.0, gt=0, le=3600, description="seconds between two deletions of expired candidates"
+        60.0,
+        gt=0,
+        le=3600,
+        description="seconds between two deletions of expired candidates, and two checks of schedules",
     )

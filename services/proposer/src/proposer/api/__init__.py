@@ -1,1 +1,1 @@
-"""HTTP routes of the proposer. All are read only."""
+"""HTTP routes of the proposer."""

@@ -9,53 +9,45 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.api.parameters import Limit, Reader, Word
-from proposer.domain.example_selection import MAX_EXAMPLES
+from proposer.api.response_models import CandidatePage
 from proposer.domain.model import Candidate
+from proposer.domain.tuning_settings import MAX_EXAMPLES
 from proposer.storage.queries import CandidatePosition, get_example_sets, list_candidates
 from ratchet.prompt import Prompt
-from shared.problems import invalid
 from shared.runtime.clock import Clock
-from shared.web.pagination import Cursor, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Keyset
+from shared.web.response_models import described_by
 
 
 def candidates_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
     """Return the router; it reads on connections of `engine`."""
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", tags=["few-shots"])
 
-    @router.get("/candidates")
+    @router.get("/candidates", responses=described_by(CandidatePage))
     async def candidates(
         principal: Reader, name: Word = None, slot: Word = None, feedback_id: UUID | None = None,
-        execution_id: Word = None, limit: Limit = 100, cursor: Cursor = None,
+        execution_id: Word = None, chosen: bool = False, limit: Limit = 100, cursor: Cursor = None,
     ) -> dict[str, Any]:  # fmt: skip
         given = {"name": name, "feedback_id": feedback_id, "execution_id": execution_id}
         filters = {column: value for column, value in given.items() if value is not None}
         scope = (principal.project, principal.environment)
-        after = decode_position(cursor)
+        selected = (*scope, name, feedback_id, execution_id, chosen)
+        keyset = Keyset("candidates", str, int, float, datetime, UUID, filters=selected)
+        prompt, eligible, *rest = keyset.decode(cursor)
+        after = None if cursor is None else CandidatePosition(prompt, bool(eligible), *rest)
         async with engine.connect() as conn:
-            found = await list_candidates(conn, scope, clock.now(), filters, after, limit)
+            found = await list_candidates(conn, scope, clock.now(), filters, after, limit, chosen)
             sets = await get_example_sets(conn, scope, sorted({c.key.name for c in found}))
         members = {key: members_of(slot, *example_set) for key, example_set in sets.items()}
-        following = encode_position(found[-1]) if len(found) >= limit else None
-        return {"items": [to_json(c, members.get(c.key, ())) for c in found], "next": following}
+        return keyset.page(found, limit, key=position_of, view=lambda c: to_json(c, members.get(c.key, ())))
 
     return router
 
 
-def encode_position(candidate: Candidate) -> str:
-    """Return the cursor of the page that follows `candidate`."""
-    eligible, score = int(candidate.grant_eligible), repr(candidate.score)
-    return encode_cursor(candidate.key.name, eligible, score, candidate.received_at, candidate.feedback_id)
-
-
-def decode_position(cursor: str | None) -> CandidatePosition | None:
-    """Return the position in a cursor. Raises Problem 422 that names `cursor`."""
-    if cursor is None:
-        return None
-    name, eligible, score, received_at, feedback_id = decode_cursor(cursor, str, int, str, datetime, UUID)
-    try:
-        return CandidatePosition(name, bool(eligible), float(score), received_at, feedback_id)
-    except ValueError:
-        raise invalid("cursor", "must be the `next` of a page of this list") from None
+def position_of(candidate: Candidate) -> tuple[str, int, float, datetime, UUID]:
+    """Return the sort key of a candidate."""
+    eligible, score = int(candidate.grant_eligible), candidate.score
+    return candidate.key.name, eligible, score, candidate.received_at, candidate.feedback_id
 
 
 def members_of(slot: str | None, chosen: Sequence[UUID], prompt: Prompt | None) -> Sequence[UUID]:
@@ -78,6 +70,8 @@ def to_json(candidate: Candidate, members: Sequence[UUID]) -> dict[str, Any]:
         "output": candidate.output,
         "user": candidate.user,
         "grant_eligible": candidate.grant_eligible,
+        "corrected": candidate.corrected,
+        "approved": candidate.approved,
         "chosen": candidate.feedback_id in members,
         "occurred_at": candidate.occurred_at,
         "received_at": candidate.received_at,

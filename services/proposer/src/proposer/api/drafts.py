@@ -1,5 +1,6 @@
 """`GET /v1/drafts`: for each regression the proposed fix, or the reason why there is none."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,22 +9,29 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.api.parameters import Limit, Reader
+from proposer.api.response_models import DraftPage
 from proposer.storage.queries import list_drafts
-from shared.web.pagination import Cursor, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset
+from shared.web.response_models import described_by
 
 
 def drafts_router(engine: AsyncEngine) -> APIRouter:
     """Return the router; it reads on connections of `engine`."""
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", tags=["few-shots"])
 
-    @router.get("/drafts")
+    @router.get("/drafts", responses=described_by(DraftPage))
     async def drafts(
         principal: Reader, regression_id: UUID | None = None, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:
         scope = (principal.project, principal.environment)
-        after = decode_cursor(cursor, datetime, UUID) if cursor is not None else None
+        keyset = Keyset("drafts", datetime, UUID, filters=(*scope, regression_id))
+        changed_at, last = keyset.decode(cursor)
         async with engine.connect() as conn:
-            found = await list_drafts(conn, scope, regression_id, after, limit)
-        return page(found, limit, "changed_at", "regression_id")
+            found = await list_drafts(conn, scope, regression_id, None if cursor is None else (changed_at, last), limit)
+        return keyset.page(found, limit, key=_position, view=dict)
 
     return router
+
+
+def _position(draft: Mapping[str, Any]) -> tuple[datetime, UUID]:
+    return draft["changed_at"], draft["regression_id"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shared.events.feedback import FeedbackCreated
-from shared.metric_catalog import Declaration, metric_name
+from shared.metric_catalog import Declaration, source_metric_name
 
 
 class DeclarationKey(NamedTuple):
@@ -27,7 +27,7 @@ class Declarations:
         """Return the declaration of the metric of `event`: that of its target, completed by that of all targets."""
         if not self.declared or event.kind not in ("thumb", "rating", "label"):
             return NOTHING
-        metric = metric_name(event.kind, event.name, event.source == "implicit")
+        metric = source_metric_name(event.kind, event.name, event.source)
         general = DeclarationKey(event.project, event.environment, None, metric)
         special = self.declared.get(general._replace(target=event.target), NOTHING)
         return special.completed_by(self.declared.get(general, NOTHING))

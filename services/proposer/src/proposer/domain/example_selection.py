@@ -1,13 +1,12 @@
-"""Which feedback makes a candidate for a few-shot example, and which candidates form the example set.
+"""Which feedback makes a candidate for a few-shot example, and which objects to one.
 
 Claims are not trusted: examples are counted by the execution's user, which only a secret key can name, and ties are
 ranked by when the collector received the feedback. See docs/decisions/0009-eligible-few-shot-examples.md.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 
 from proposer.domain.declarations import NO_DECLARATIONS, NOTHING, Declarations
 from proposer.domain.example_text import example_text, input_key
@@ -16,7 +15,6 @@ from shared.events.feedback import ExecutionFacts, FeedbackCreated, FeedbackKind
 from shared.metric_catalog import Declaration, definition_for, is_overall, meaning_of
 
 CANDIDATE_WINDOW = timedelta(days=30)
-MAX_EXAMPLES = 5
 MIN_POSITIVE_SCORE = 0.75
 """A rating of 4 of 1–5, on the scale from 0 to 1."""
 MAX_NEGATIVE_SCORE = 0.25
@@ -55,9 +53,14 @@ def classify_feedback(
 
 
 def judges_known_answer(event: FeedbackCreated) -> bool:
-    """Return whether the feedback's execution has a prompt and an input: else it is neither candidate nor objection."""
+    """Return whether the feedback's execution has a prompt and an input: else it is neither candidate nor objection.
+
+    Feedback about a session judges all of its answers, and so none of them.
+    """
     execution = event.execution
-    return execution is not None and bool(execution.input) and bool(execution.prompts)
+    if execution is None or event.about == "session" or event.mixed:
+        return False
+    return bool(execution.input) and bool(execution.prompts)
 
 
 def normalized_score(
@@ -82,33 +85,6 @@ def normalized_score(
             share = (value - low) / (high - low)
             return 1.0 - share if definition.direction == "lower_is_better" else share
     return None
-
-
-def select_examples(*pools: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return the example set from `pools`, which may overlap: best first, one per input, one per contributor.
-
-    A tie replaces nothing. All candidates without a contributor count as one contributor.
-    """
-    selected: list[Candidate] = []
-    inputs: set[str] = set()
-    contributors: set[str | None] = set()
-    for candidate in sorted(chain(*pools), key=lambda c: c.rank):
-        if len(selected) == MAX_EXAMPLES:
-            break
-        if candidate.input_key in inputs or candidate.contributor in contributors:
-            continue
-        selected.append(candidate)
-        inputs.add(candidate.input_key)
-        contributors.add(candidate.contributor)
-    return tuple(selected)
-
-
-def can_enter_set(candidate: Candidate, lowest: Candidate | None) -> bool:
-    """Return whether `candidate` may change a set whose last member is `lowest` (None: the set is not full).
-
-    A cheap filter that may err only by True: it assumes that the example is live, which a new candidate doesn't know.
-    """
-    return lowest is None or replace(candidate, live=True).rank < lowest.rank
 
 
 def latest_objections(objections: Iterable[Objection]) -> tuple[Objection, ...]:
@@ -151,15 +127,16 @@ def _candidates(event: FeedbackCreated, execution: ExecutionFacts, score: float)
     output_text = example_text(event.text if event.kind == "correction" else execution.output)
     if input_text is None or output_text is None:
         return ()
-    key, secret = input_key(input_text), event.key_scope == "ingest"
+    key, secret, corrected = input_key(input_text), event.key_scope == "ingest", event.kind == "correction"
     contributor = execution.user if secret else None
-    eligible = secret and event.kind != "correction"
+    eligible = secret and not corrected
     digests = {use.name: use.digest for use in execution.prompts}
     return tuple(
         Candidate(
             PromptKey(event.project, event.environment, name), event.target, digest, event.feedback_id,
             execution.execution_id, score, input_text, output_text, key, execution.user, contributor, eligible,
-            event.occurred_at, event.received_at,
+            event.occurred_at, event.received_at, author=event.user if corrected else None,
+            corrected=corrected, trusted=secret,
         )
         for name, digest in digests.items()
     )  # fmt: skip

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+from uuid import UUID
 
+from proposer.domain.bisected_fixes import BisectedFix, EditKey
 from ratchet.prompt import Prompt, smallest_fix
 from shared.events.quality import Cause, RegressionDetected
 
@@ -28,15 +30,19 @@ class NoDraft:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A fix: `result` replaces `base`. `why` is one sentence: what it does, and why it is not smaller."""
+    """A fix: `result` replaces `base`. `why`: what it does, and why it is not smaller. `good`: the last good version
+    of a fix by rule, for which a bisection may find a smaller one."""
 
     kind: Literal["restore", "rollback"]
     name: str
     base: Prompt
     result: Prompt
     why: str
+    good: Prompt | None = None
 
 
+BY_RULE = "This is a rule: no answers were compared."
+BisectedFixes: TypeAlias = Mapping[tuple[UUID, EditKey], BisectedFix]
 Outcome: TypeAlias = Draft | NoDraft
 
 
@@ -46,12 +52,17 @@ def suspected_version(regression: RegressionDetected) -> Cause | None:
 
 
 def draft_fix(
-    regression: RegressionDetected, documents: Mapping[str, Prompt], live: str | None, approved: Collection[str] = ()
+    regression: RegressionDetected,
+    documents: Mapping[str, Prompt],
+    live: str | None,
+    approved: Collection[str] = (),
+    bisected: BisectedFixes | None = None,
 ) -> Outcome:
     """Return the smallest fix, or why there is none.
 
     `documents` are by digest; `live` is the digest that Ratchet serves for the suspected prompt;
-    `approved` are the digests of the approved fixes of this prompt.
+    `approved` are the digests of the approved fixes of this prompt; `bisected` are the fixes that bisections found,
+    which go before the rule.
     """
     cause = suspected_version(regression)
     if cause is None or cause.kind == "unknown":
@@ -67,6 +78,10 @@ def draft_fix(
     for identity in (cause.before, cause.after):
         if identity not in documents:
             return NoDraft("content-unknown", f"the content of {identity} is not known")
-    bad = documents[cause.after]
-    fix = smallest_fix(documents[cause.before], bad)
-    return Draft(fix.kind, cause.name, bad, fix.prompt, fix.why)
+    good, bad = documents[cause.before], documents[cause.after]
+    found = (bisected or {}).get((regression.regression_id, (good.digest, bad.digest)))
+    if found is not None:
+        kind: Literal["restore", "rollback"] = "rollback" if found.result == good else "restore"
+        return Draft(kind, cause.name, bad, found.result, found.why)
+    fix = smallest_fix(good, bad)
+    return Draft(fix.kind, cause.name, bad, fix.prompt, f"{fix.why} {BY_RULE}", good)

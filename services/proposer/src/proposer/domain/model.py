@@ -29,7 +29,9 @@ class Candidate:
 
     `score` is from 0.75 (a rating of 4) to 1. `user` is the execution's user, a keyed hash. `contributor` is the user
     that the example counts for; None if no secret key named one. `grant_eligible` is False where a person must decide.
-    `live` is whether the example is live now.
+    `live` is whether the example is live now. `author` is who wrote a correction, a keyed hash. `corrected`: the output
+    is a correction. `approved`: a person approved the version that brought the example. `trusted`: a secret key sent
+    the feedback.
     """
 
     key: PromptKey
@@ -47,6 +49,10 @@ class Candidate:
     occurred_at: datetime
     received_at: datetime
     live: bool = False
+    author: str | None = None
+    corrected: bool = False
+    approved: bool = False
+    trusted: bool = False
 
     @property
     def rank(self) -> tuple[bool, float, datetime, UUID]:
@@ -61,16 +67,27 @@ class Candidate:
         """Whether a grant may cover the example, or it is live already."""
         return self.grant_eligible or self.live
 
+    @property
+    def tokens(self) -> int:
+        """An estimate of the example's tokens: a quarter of its bytes in UTF-8."""
+        return (len(self.input.encode()) + len(self.output.encode()) + 3) // 4
+
+    @property
+    def example_digest(self) -> str:
+        """The digest of the example's content."""
+        return example_digest({"input": self.input, "output": self.output})
+
     def example(self) -> Example:
         """Return the example as events carry it."""
         return Example(
-            digest=example_digest({"input": self.input, "output": self.output}),
+            digest=self.example_digest,
             input=self.input,
             output=self.output,
             score=self.score,
             feedback_id=self.feedback_id,
             execution_id=self.execution_id,
             user=self.user,
+            author=self.author,
             grant_eligible=self.grant_eligible,
             occurred_at=self.occurred_at,
         )
@@ -92,7 +109,8 @@ class PromptState:
     """The state of one prompt. `live` is the digest that Ratchet serves, `seen` the latest that an app reported.
 
     `live_examples` is the number of live examples of each slot, `live_example_digests` are their digests. `chosen` are
-    the feedback ids of the example set, best first.
+    the feedback ids of the example set, in order; `chosen_eligible` those of the set that needs no decision.
+    `pool_token` changes with the candidates.
     """
 
     key: PromptKey
@@ -103,6 +121,8 @@ class PromptState:
     live_example_digests: frozenset[str] = frozenset()
     seen: str | None = None
     chosen: tuple[UUID, ...] = ()
+    chosen_eligible: tuple[UUID, ...] = ()
+    pool_token: UUID | None = None
 
     @property
     def in_use(self) -> str | None:
@@ -137,7 +157,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class ProposalDraft:
-    """A proposal before it is opened: `result` replaces `base`, with evidence and acceptance criteria."""
+    """A proposal before it is opened: `result` replaces `base`, with evidence and acceptance criteria.
+
+    `good` is the last good version of a fix by rule: a bisection between it and `base` may find a smaller one.
+    """
 
     proposal: Proposal
     base: Prompt
@@ -145,3 +168,4 @@ class ProposalDraft:
     evidence: Evidence
     acceptance: tuple[Criterion, ...]
     example_sets: tuple[ExampleSet, ...] = ()
+    good: Prompt | None = None

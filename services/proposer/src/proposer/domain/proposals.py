@@ -1,19 +1,43 @@
 """Build proposals from fixes and example sets. Ids are derived from the content."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from proposer.domain.acceptance import VersionMeasurement, non_regression_criteria, recovery_criteria
-from proposer.domain.fix_drafts import Draft, NoDraft, draft_fix, suspected_version
+from proposer.domain.fix_drafts import BisectedFixes, Draft, NoDraft, draft_fix, suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState, Proposal, ProposalDraft
+from proposer.domain.pool_entries import PoolEntry
+from proposer.domain.question_sample import Questions
+from proposer.domain.set_quality import measure_set
 from ratchet.prompt import Prompt, example_set_digest, unified, with_slot
 from shared.events import derived_id
 from shared.events.message import MAX_PAYLOAD
-from shared.events.proposals import Evidence, ExampleSet, ProposalReady
+from shared.events.proposals import (
+    Evidence,
+    ExampleEvidence,
+    ExampleOrigin,
+    ExampleSet,
+    ExampleSetEvidence,
+    ProposalReady,
+    RemovalReason,
+    RemovedExample,
+)
 from shared.events.quality import RegressionDetected
 from shared.metric_format import format_change, format_value, unit_of
 
 AUTHOR = "proposer"
 FIRST_REVISION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedExamples:
+    """An example set in its order, the questions that it must represent, and live examples at fault, by digest."""
+
+    candidates: tuple[Candidate, ...]
+    entries: tuple[PoolEntry, ...]
+    questions: Questions
+    embedder: str
+    faults: Mapping[str, RemovalReason] = field(default_factory=dict)
 
 
 def draft_fix_proposal(regression: RegressionDetected, draft: Draft) -> ProposalDraft:
@@ -39,26 +63,33 @@ def draft_fix_proposal(regression: RegressionDetected, draft: Draft) -> Proposal
             summary=f"{draft.why} {_describe_regression(regression)}",
         ),
         recovery_criteria(regression),
+        good=draft.good,
     )
 
 
 def draft_example_proposals(
     state: PromptState,
     base: Prompt,
-    selected: Sequence[Candidate],
+    selected: SelectedExamples,
     measured: Iterable[VersionMeasurement],
-    objected: bool,
 ) -> Iterator[ProposalDraft]:
-    """Yield a proposal for each slot whose example set changes.
+    """Yield a proposal for each slot whose example set changes; another order is no change.
 
-    A set becomes smaller only if a live example has an objection (`objected`), not because its candidates expired.
+    A set becomes smaller only if a live example is at fault, not because its candidates expired.
     """
     acceptance = non_regression_criteria(measured)
     for name, slot in base.slots.items():
-        examples = tuple(candidate.example() for candidate in selected[: slot.max])
-        shrinks = len(examples) < state.live_examples.get(name, 0) and not objected
+        members = selected.candidates[: slot.max]
+        examples = tuple(candidate.example() for candidate in members)
+        live = state.live_examples.get(name, 0)
+        shrinks = len(examples) < live and not selected.faults
+        same = (
+            slot.set is not None
+            and len(examples) == live
+            and {e.digest for e in examples} <= state.live_example_digests
+        )
         digest = example_set_digest([{"input": e.input, "output": e.output} for e in examples])
-        if not examples or shrinks or digest == slot.set:
+        if not examples or shrinks or same or digest == slot.set:
             continue
         counted = "1 answer" if len(examples) == 1 else f"{len(examples)} answers"
         result = with_slot(base, name, digest)
@@ -70,10 +101,45 @@ def draft_example_proposals(
                 feedback_ids=tuple(e.feedback_id for e in examples),
                 execution_ids=tuple(e.execution_id for e in examples),
                 summary=f"{counted} that people liked or corrected, for the slot {name}.",
+                example_set=_set_evidence(selected, members),
             ),
             acceptance,
             (ExampleSet(slot=name, digest=digest, examples=examples),),
         )
+
+
+def _set_evidence(selected: SelectedExamples, members: Sequence[Candidate]) -> ExampleSetEvidence:
+    """Return what speaks for `members`, the first examples of the selected set."""
+    measure = measure_set(selected.entries[: len(members)], selected.questions)
+    by_id = {example.feedback_id: example for example in measure.examples}
+    kept = {candidate.example_digest for candidate in members}
+    return ExampleSetEvidence(
+        embedder=selected.embedder,
+        questions=measure.questions,
+        representativeness=measure.representativeness,
+        diversity=measure.diversity,
+        tokens=sum(candidate.tokens for candidate in members),
+        examples=tuple(
+            ExampleEvidence(
+                digest=candidate.example_digest,
+                origin=_origin(candidate),
+                represents=by_id[candidate.feedback_id].represents,
+                diversity=by_id[candidate.feedback_id].diversity,
+            )
+            for candidate in members
+        ),
+        removed=tuple(
+            RemovedExample(digest=digest, reason=reason)
+            for digest, reason in sorted(selected.faults.items())
+            if digest not in kept
+        ),
+    )
+
+
+def _origin(candidate: Candidate) -> ExampleOrigin:
+    if candidate.corrected:
+        return "corrected"
+    return "approved" if candidate.approved else "liked"
 
 
 def example_proposal(state: PromptState, slot: str, base_digest: str, digest: str) -> Proposal:
@@ -122,10 +188,14 @@ def suspected_digests(regressions: Sequence[RegressionDetected]) -> set[str | No
 
 
 def propose_fix(
-    regression: RegressionDetected, documents: Mapping[str, Prompt], live: str | None, approved: Collection[str]
+    regression: RegressionDetected,
+    documents: Mapping[str, Prompt],
+    live: str | None,
+    approved: Collection[str],
+    bisected: BisectedFixes | None = None,
 ) -> ProposalDraft | NoDraft:
     """Return the proposal of the smallest fix, or the reason why there is none."""
-    outcome = draft_fix(regression, documents, live, approved)
+    outcome = draft_fix(regression, documents, live, approved, bisected)
     if isinstance(outcome, NoDraft):
         return outcome
     draft = draft_fix_proposal(regression, outcome)

@@ -7,34 +7,33 @@ hidden, until it expires. The flag is a column so that selecting examples needs 
 from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, TextClause, select, text, tuple_
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.example_selection import CANDIDATE_WINDOW, MAX_EXAMPLES
-from proposer.domain.model import Candidate, Objection, PromptKey, PromptState
-from proposer.storage.tables import candidates, key_columns, key_from_row
-from ratchet.prompt import example_digest
+from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.domain.model import Candidate, Objection, PromptKey
+from proposer.domain.text_vectors import Embedder, pack_vector
+from proposer.storage.tables import candidates, key_columns, key_from_row, matches_key
 
 KEPT = 500
-"""Candidates kept for each prompt: this many by rank, and as many by age, to refill a set of five from."""
+"""Candidates kept for each prompt: this many by rank, and as many by age."""
 
 OBJECTIONS_KEPT = timedelta(days=3)
 """How long an objection is kept, to exclude candidates that arrive after it. Feedback waits at most a day."""
 
-TOP = 50
-"""Candidates that are read first; the whole pool is read only if these fill no set."""
-
-_PER_CONTRIBUTOR = 20
+PER_CONTRIBUTOR = 20
 """Candidates kept and considered of one contributor; those without a contributor count as one. Inputs may repeat."""
 
-_BEST_FIRST = "grant_eligible DESC, score DESC, received_at, feedback_id"
+BEST_FIRST = "grant_eligible DESC, score DESC, received_at, feedback_id"
 """`Candidate.rank` without `live`, which an index cannot know."""
 
 _INSERT = text(
     """INSERT INTO proposer.candidates
          (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input, output,
-          input_key, "user", contributor, grant_eligible, occurred_at, received_at, is_excluded)
+          input_key, "user", contributor, author, grant_eligible, occurred_at, received_at, corrected, trusted, tokens,
+          embedder, embedding, is_excluded)
        SELECT c.*,
          EXISTS (SELECT FROM proposer.objections o
                  WHERE (o.project, o.environment, o.execution_id) = (c.project, c.environment, c.execution_id)
@@ -47,11 +46,14 @@ _INSERT = text(
          CAST(:execution_id AS text[]), CAST(:target AS text[]), CAST(:digest AS text[]),
          CAST(:example_digest AS text[]), CAST(:score AS float8[]), CAST(:input AS text[]), CAST(:output AS text[]),
          CAST(:input_key AS text[]), CAST(:user AS text[]), CAST(:contributor AS text[]),
+         CAST(:author AS text[]),
          CAST(:grant_eligible AS boolean[]), CAST(:occurred_at AS timestamptz[]),
-         CAST(:received_at AS timestamptz[]))
+         CAST(:received_at AS timestamptz[]), CAST(:corrected AS boolean[]), CAST(:trusted AS boolean[]),
+         CAST(:tokens AS integer[]), CAST(:embedder AS text[]), CAST(:embedding AS bytea[]))
          AS c (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input,
-               output, input_key, "user", contributor, grant_eligible, occurred_at, received_at)
-       ON CONFLICT DO NOTHING"""
+               output, input_key, "user", contributor, author, grant_eligible, occurred_at, received_at, corrected,
+               trusted, tokens, embedder, embedding)
+       ON CONFLICT DO NOTHING RETURNING project, environment, name, feedback_id, is_excluded"""
 )
 
 _SAVE_OBJECTIONS = text(
@@ -79,38 +81,18 @@ _EXCLUDE_OBJECTED = text(
 # Candidates and objections that two instances committed at the same moment.
 _EXCLUDE_MISSED = text(_EXCLUDE.format(objections="proposer.objections o"))
 
-_USABLE = """project = :project AND environment = :environment AND name = :name
-           AND NOT is_excluded AND received_at >= :since"""
-
-_POOL = text(
-    f"""SELECT * FROM (
-         SELECT *, row_number() OVER (PARTITION BY contributor ORDER BY {_BEST_FIRST}) AS nth
-         FROM proposer.candidates WHERE {_USABLE}) AS ranked
-       WHERE nth <= :per_contributor ORDER BY {_BEST_FIRST} LIMIT :limit"""
-)
-
-_TOP = text(f"SELECT * FROM proposer.candidates WHERE {_USABLE} ORDER BY {_BEST_FIRST} LIMIT :limit")
-
-_SERVED = text(
-    f"""SELECT * FROM proposer.candidates WHERE {_USABLE} AND example_digest = ANY(CAST(:served AS text[]))
-       ORDER BY {_BEST_FIRST} LIMIT :limit"""
-)
-
-_LIVE_OBJECTION = text(
-    """SELECT EXISTS (
-         SELECT FROM proposer.candidates c JOIN proposer.prompts p USING (project, environment, name)
-         WHERE c.project = :project AND c.environment = :environment AND c.name = :name
-           AND c.is_excluded AND c.example_digest = ANY(p.live_example_digests))"""
-)
-
 _EXPIRE = text("DELETE FROM proposer.candidates WHERE received_at < :since RETURNING project, environment, name")
 _EXPIRE_OBJECTIONS = text("DELETE FROM proposer.objections WHERE received_at < :since")
+
+_THEIRS = """project = :project AND ("user" = :subject OR contributor = :subject OR author = :subject)"""
+_PROMPTS_OF = text(f"SELECT DISTINCT project, environment, name, target FROM proposer.candidates WHERE {_THEIRS}")
+_DELETE_OF = text(f"DELETE FROM proposer.candidates WHERE {_THEIRS} RETURNING project, environment, name, feedback_id")
 
 _TRIM = text(
     f"""DELETE FROM proposer.candidates c USING (
          SELECT project, environment, name, feedback_id,
-           row_number() OVER (PARTITION BY project, environment, name, contributor ORDER BY {_BEST_FIRST}) AS nth,
-           row_number() OVER (PARTITION BY project, environment, name ORDER BY {_BEST_FIRST}) AS by_rank,
+           row_number() OVER (PARTITION BY project, environment, name, contributor ORDER BY {BEST_FIRST}) AS nth,
+           row_number() OVER (PARTITION BY project, environment, name ORDER BY {BEST_FIRST}) AS by_rank,
            row_number() OVER (PARTITION BY project, environment, name ORDER BY received_at DESC) AS by_age
          FROM proposer.candidates WHERE NOT is_excluded) AS r
        WHERE (c.project, c.environment, c.name, c.feedback_id) = (r.project, r.environment, r.name, r.feedback_id)
@@ -124,11 +106,17 @@ class CandidateRepository:
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def save_candidates(self, new: Sequence[Candidate]) -> None:
-        """Save candidates; one that is saved already is left unchanged, one with an objection is excluded at once."""
-        if new:
-            rows = [_row(c) for c in new]
-            await self._conn.execute(_INSERT, {column: [row[column] for row in rows] for column in rows[0]})
+    async def save_candidates(self, new: Sequence[Candidate], embedder: Embedder) -> set[tuple[PromptKey, UUID]]:
+        """Save candidates with their vectors; return the prompt and feedback id of those that are new and usable.
+
+        One that is saved already is left unchanged, one with an objection is excluded at once.
+        """
+        if not new:
+            return set()
+        vectors = embedder.embed([candidate.input for candidate in new])
+        rows = [_row(c, embedder.name, pack_vector(vector)) for c, vector in zip(new, vectors, strict=True)]
+        saved = await self._conn.execute(_INSERT, {column: [row[column] for row in rows] for column in rows[0]})
+        return {(key_from_row(row), row.feedback_id) for row in saved if not row.is_excluded}
 
     async def save_objections(self, objections: Sequence[Objection]) -> set[PromptKey]:
         """Save objections (at most one per execution) and return the prompts that lost a candidate to them."""
@@ -139,47 +127,33 @@ class CandidateRepository:
         await self._conn.execute(_SAVE_OBJECTIONS, columns)
         return {PromptKey(*row) for row in await self._conn.execute(_EXCLUDE_OBJECTED, columns)}
 
-    async def list_top(self, state: PromptState, now: datetime) -> list[Candidate]:
-        """Return the `TOP` best candidates within the window that are not excluded, best first. Reads the index."""
-        return await self._list(_TOP, state, now, limit=TOP)
-
-    async def list_served(self, state: PromptState, now: datetime) -> list[Candidate]:
-        """Return at most `TOP` candidates that are live examples, best first."""
-        if not state.live_example_digests:
-            return []
-        return await self._list(_SERVED, state, now, served=list(state.live_example_digests), limit=TOP)
-
-    async def list_pool(self, state: PromptState, now: datetime) -> list[Candidate]:
-        """Return at most `KEPT` candidates, best first, and at most 20 of each contributor."""
-        return await self._list(_POOL, state, now, per_contributor=_PER_CONTRIBUTOR, limit=KEPT)
-
-    async def _list(self, statement: TextClause, state: PromptState, now: datetime, **values: Any) -> list[Candidate]:
-        values |= {**key_columns(state.key), "since": now - CANDIDATE_WINDOW}
-        found = await self._conn.execute(statement, values)
-        return [candidate_from_row(row, state.live_example_digests) for row in found]
-
-    async def get_lowest_ranked(self, states: Sequence[PromptState]) -> dict[PromptKey, Candidate]:
-        """Return the last member of each full example set."""
-        by_key = {state.key: state for state in states}
-        last = {state.key: state.chosen[-1] for state in states if len(state.chosen) == MAX_EXAMPLES}
+    async def list_by_id(
+        self, key: PromptKey, feedback_ids: Sequence[UUID], live_examples: Container[str]
+    ) -> dict[UUID, Candidate]:
+        """Return the candidates of a prompt with these feedback ids."""
         c = candidates.c
-        wanted = tuple_(c.project, c.environment, c.name, c.feedback_id).in_(
-            [(key.project, key.environment, key.name, feedback_id) for key, feedback_id in last.items()]
-        )
-        rows = await self._conn.execute(select(candidates).where(wanted)) if last else ()
-        found = [candidate_from_row(row, by_key[key_from_row(row)].live_example_digests) for row in rows]
-        return {candidate.key: candidate for candidate in found}
+        mine = select(candidates).where(matches_key(candidates, key), c.feedback_id.in_(feedback_ids))
+        rows = await self._conn.execute(mine) if feedback_ids else ()
+        return {row.feedback_id: candidate_from_row(row, live_examples) for row in rows}
 
-    async def has_live_objection(self, key: PromptKey) -> bool:
-        """Return whether a live example has an objection."""
-        return bool((await self._conn.execute(_LIVE_OBJECTION, key_columns(key))).scalar())
+    async def list_prompts_of(self, project: str, subject: str) -> dict[PromptKey, str]:
+        """Return the prompts that have candidates with texts of a user, with their targets."""
+        rows = await self._conn.execute(_PROMPTS_OF, {"project": project, "subject": subject})
+        return {key_from_row(row): row.target for row in rows}
+
+    async def delete_of(self, project: str, subject: str) -> dict[PromptKey, set[UUID]]:
+        """Delete the candidates with texts of a user; return their feedback ids by prompt."""
+        deleted: dict[PromptKey, set[UUID]] = {}
+        for row in await self._conn.execute(_DELETE_OF, {"project": project, "subject": subject}):
+            deleted.setdefault(key_from_row(row), set()).add(row.feedback_id)
+        return deleted
 
     async def delete_expired(self, now: datetime) -> set[PromptKey]:
         """Delete candidates past the window or over the limits; return the prompts whose example set may change."""
         expired = {PromptKey(*row) for row in await self._conn.execute(_EXPIRE, {"since": now - CANDIDATE_WINDOW})}
         excluded = {PromptKey(*row) for row in await self._conn.execute(_EXCLUDE_MISSED)}
         await self._conn.execute(_EXPIRE_OBJECTIONS, {"since": now - OBJECTIONS_KEPT})
-        await self._conn.execute(_TRIM, {"kept": KEPT, "per_contributor": _PER_CONTRIBUTOR})
+        await self._conn.execute(_TRIM, {"kept": KEPT, "per_contributor": PER_CONTRIBUTOR})
         return expired | excluded
 
 
@@ -190,25 +164,31 @@ def candidate_from_row(row: Row[Any], live_examples: Container[str] = ()) -> Can
         PromptKey(r["project"], r["environment"], r["name"]), r["target"], r["digest"], r["feedback_id"],
         r["execution_id"], r["score"], r["input"], r["output"], r["input_key"], r["user"],
         r["contributor"], r["grant_eligible"], r["occurred_at"], r["received_at"],
-        r["example_digest"] in live_examples,
+        r["example_digest"] in live_examples, r["author"], r["corrected"], r["approved"], r["trusted"],
     )  # fmt: skip
 
 
-def _row(c: Candidate) -> dict[str, object]:
+def _row(c: Candidate, embedder: str, embedding: bytes) -> dict[str, object]:
     return {
         **key_columns(c.key),
         "feedback_id": c.feedback_id,
         "execution_id": c.execution_id,
         "target": c.target,
         "digest": c.digest,
-        "example_digest": example_digest({"input": c.input, "output": c.output}),
+        "example_digest": c.example_digest,
         "score": c.score,
         "input": c.input,
         "output": c.output,
         "input_key": c.input_key,
         "user": c.user,
         "contributor": c.contributor,
+        "author": c.author,
         "grant_eligible": c.grant_eligible,
         "occurred_at": c.occurred_at,
         "received_at": c.received_at,
+        "corrected": c.corrected,
+        "trusted": c.trusted,
+        "tokens": c.tokens,
+        "embedder": embedder,
+        "embedding": embedding,
     }

@@ -63,6 +63,20 @@ class PromptStateRepository:
             locked = (await self._conn.execute(_LOCK, columns)).all()
         return {state.key: state for state in map(_state, locked)}
 
+    async def get_state(self, key: PromptKey) -> PromptState | None:
+        """Return the state of a prompt without a lock; None if the prompt is unknown."""
+        row = (await self._conn.execute(select(prompts).where(matches_key(prompts, key)))).first()
+        return _state(row) if row else None
+
+    async def list_in_use(self, project: str, environment: str, target: str | None = None) -> list[str]:
+        """Return the names of the prompts (of a target) of which a version is in use."""
+        p = prompts.c
+        used = func.coalesce(p.live, p.seen).is_not(None)
+        mine = select(p.name).where(p.project == project, p.environment == environment, used)
+        if target is not None:
+            mine = mine.where(p.target == target)
+        return list((await self._conn.execute(mine.order_by(p.name))).scalars())
+
     async def save_live(self, event: PromptLive, digests: Sequence[str]) -> bool:
         """Save the live version and the digests of its examples; return False if a higher sequence is saved already."""
         saved = await self._conn.execute(
@@ -109,9 +123,14 @@ class PromptStateRepository:
         """Return the content with this digest; None if it is unknown."""
         return (await self.get_documents(key, [digest])).get(digest or "")
 
-    async def save_chosen(self, key: PromptKey, feedback_ids: Sequence[UUID]) -> None:
-        """Save the members of the example set, best first."""
-        await self._conn.execute(update(prompts).where(matches_key(prompts, key)).values(chosen=list(feedback_ids)))
+    async def save_chosen(self, key: PromptKey, chosen: Sequence[UUID], eligible: Sequence[UUID]) -> None:
+        """Save the members of the example set and of the one that needs no decision, in order."""
+        mine = update(prompts).where(matches_key(prompts, key))
+        await self._conn.execute(mine.values(chosen=list(chosen), chosen_eligible=list(eligible)))
+
+    async def save_pool_token(self, key: PromptKey, token: UUID) -> None:
+        """Save the token of the pool as it is now."""
+        await self._conn.execute(update(prompts).where(matches_key(prompts, key)).values(pool_token=token))
 
     async def save_measurement(self, event: QualityMeasured) -> None:
         """Save the latest window of one metric of one version."""
@@ -146,4 +165,5 @@ def _state(row: Row[Any]) -> PromptState:
     return PromptState(
         key_from_row(row), row.target, row.live, row.live_sequence,
         row.live_examples, frozenset(row.live_example_digests), row.seen, tuple(row.chosen),
+        tuple(row.chosen_eligible), row.pool_token,
     )  # fmt: skip

@@ -1,11 +1,12 @@
 """SQL of proposals. Revisions are assigned under the row's lock."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +27,11 @@ class ProposalRoundRepository:
         mine = and_(matches_key(proposals, key), proposals.c.state == "open")
         found = await self._conn.execute(select(proposals).where(mine).order_by(proposals.c.id))
         return [_proposal(row) for row in found]
+
+    async def count_open(self, proposal_ids: Sequence[UUID]) -> int:
+        """Return how many of these proposals are open."""
+        mine = select(func.count()).where(proposals.c.id.in_(proposal_ids), proposals.c.state == "open")
+        return int((await self._conn.execute(mine)).scalar_one())
 
     async def list_approved_fixes(self, key: PromptKey) -> set[str]:
         """Return the resulting digests of the approved fixes of this prompt."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, not_, or_, select, tuple_
+from sqlalchemy import and_, any_, exists, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.example_selection import CANDIDATE_WINDOW
@@ -36,10 +36,12 @@ async def list_candidates(
     filters: Mapping[str, object],
     after: CandidatePosition | None,
     limit: int,
+    chosen: bool = False,
 ) -> list[Candidate]:
     """Return the candidates of `scope` (project, environment) that may be selected, by prompt name, best first.
 
-    `filters` may have `name`, `feedback_id` and `execution_id`; the page starts `after` a candidate.
+    `filters` may have `name`, `feedback_id` and `execution_id`; `chosen`: only those in an example set now. The page
+    starts `after` a candidate.
     """
     c = candidates.c
     statement = (
@@ -50,6 +52,10 @@ async def list_candidates(
         .order_by(c.name, c.grant_eligible.desc(), c.score.desc(), c.received_at, c.feedback_id)
         .limit(limit)
     )
+    if chosen:
+        p = prompts.c
+        is_owner = and_(p.project == c.project, p.environment == c.environment, p.name == c.name)
+        statement = statement.where(exists().where(is_owner, c.feedback_id == any_(p.chosen)))
     if after is not None:
         position = (c.name, not_(c.grant_eligible), -c.score, c.received_at, c.feedback_id)
         statement = statement.where(tuple_(*position) > tuple_(*after.sort_key()))

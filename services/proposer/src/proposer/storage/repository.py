@@ -2,19 +2,25 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from proposer.storage.bisections import RequestedBisectionRepository
 from proposer.storage.candidates import CandidateRepository
 from proposer.storage.declarations import DeclarationRepository
 from proposer.storage.prompts import PromptStateRepository
 from proposer.storage.proposals import ProposalRoundRepository
 from proposer.storage.regressions import RegressionRepository
+from proposer.storage.selection_pool import SelectionPoolRepository
+from proposer.storage.tuning_settings import TuningSettingsRepository
 
 
 class ProposerRepository:
     """All tables of the proposer, read and written in the transaction of `conn`."""
 
     def __init__(self, conn: AsyncConnection) -> None:
+        self.bisections = RequestedBisectionRepository(conn)
         self.candidates = CandidateRepository(conn)
         self.declarations = DeclarationRepository(conn)
         self.prompts = PromptStateRepository(conn)
         self.proposals = ProposalRoundRepository(conn)
+        self.pool = SelectionPoolRepository(conn)
         self.regressions = RegressionRepository(conn)
+        self.tuning = TuningSettingsRepository(conn)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -24,13 +25,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from proposer.domain.model import PromptKey
 from shared.auth.tables import key_table
-from shared.messaging.tables import messaging_tables
+from shared.messaging.tables import erased_subjects_table, messaging_tables
 from shared.runtime.database import metadata_for
 
 SCHEMA = "proposer"
 
 metadata = metadata_for(SCHEMA)
 messaging = messaging_tables(metadata)
+erased_subjects = erased_subjects_table(metadata)
 keys = key_table(metadata)
 
 
@@ -51,6 +53,8 @@ prompts = Table(
     Column("seen", Text),
     Column("seen_at", DateTime(timezone=True)),
     Column("chosen", ARRAY(Uuid), nullable=False, server_default="{}"),
+    Column("chosen_eligible", ARRAY(Uuid), nullable=False, server_default="{}"),
+    Column("pool_token", Uuid),
 )
 
 documents = Table(
@@ -80,6 +84,18 @@ regressions = Table(
     CheckConstraint("state IN ('open', 'resolved')", name="state"),
     Index("ix_regressions_open", "project", "environment", "name", postgresql_where=text("state = 'open'")),
 )
+
+bisections = Table(
+    "bisections",
+    metadata,
+    Column("regression_id", Uuid, primary_key=True),
+    Column("good_digest", Text, primary_key=True),
+    Column("bad_digest", Text, primary_key=True),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("result", JSONB(none_as_null=True)),
+    Column("completed_at", DateTime(timezone=True)),
+)
+"""`result` is the event `bisection.completed`."""
 
 proposals = Table(
     "proposals",
@@ -123,10 +139,17 @@ candidates = Table(
     Column("input_key", Text, nullable=False),
     Column("user", Text),
     Column("contributor", Text),
+    Column("author", Text),
     Column("grant_eligible", Boolean, nullable=False, server_default="false"),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("is_excluded", Boolean, nullable=False),  # objected to, or revoked
+    Column("corrected", Boolean, nullable=False, server_default="false"),
+    Column("approved", Boolean, nullable=False, server_default="false"),
+    Column("trusted", Boolean, nullable=False, server_default="false"),
+    Column("tokens", Integer, nullable=False, server_default="0"),
+    Column("embedder", Text),
+    Column("embedding", LargeBinary),
     Index(
         "ix_candidates_rank",
         "project",
@@ -183,6 +206,19 @@ metric_declarations = Table(
     Column("declared", JSONB, nullable=False),
 )
 """`target` is empty for a declaration that applies to all targets."""
+
+tuning_settings = Table(
+    "tuning_settings",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("next_run_at", DateTime(timezone=True)),
+)
 
 
 def key_columns(key: PromptKey) -> dict[str, str]:

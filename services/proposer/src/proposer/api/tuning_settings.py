@@ -1,0 +1,91 @@
+"""`/v1/tuning-settings`: by which answers example sets are made, for each target."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from proposer.api.parameters import Reader
+from proposer.domain.schedules import next_run
+from proposer.domain.tuning_settings import MAX_EXAMPLES, MAX_RATING, MAX_WINDOW_DAYS, MIN_RATING, TuningSettings
+from proposer.storage.repository import ProposerRepository
+from shared.auth.principal import Principal
+from shared.messaging.store import Store
+from shared.runtime.clock import Clock
+from shared.web.authentication import require
+
+Admin = Annotated[Principal, Depends(require("admin"))]
+Target = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
+Rating = Annotated[float, Field(ge=MIN_RATING, le=MAX_RATING)]
+
+_DEFAULTS = TuningSettings()
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class TuningSettingsBody(BaseModel):
+    """Settings of one target; what is left out has its default. Answers rated below 4 are not stored as candidates.
+
+    `schedule` is a cron expression of five fields, in `time_zone` (IANA), by which batch runs select examples.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"realtime_min_rating": 5, "max_examples": 3}]}
+    )
+
+    realtime_min_rating: Rating = _DEFAULTS.realtime_min_rating
+    batch_min_rating: Rating = _DEFAULTS.batch_min_rating
+    window_days: Annotated[int, Field(ge=1, le=MAX_WINDOW_DAYS)] = _DEFAULTS.window_days
+    max_examples: Annotated[int, Field(ge=1, le=MAX_EXAMPLES)] = _DEFAULTS.max_examples
+    max_tokens: Annotated[int, Field(ge=50, le=20_000)] = _DEFAULTS.max_tokens
+    schedule: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    time_zone: Annotated[str, Field(min_length=1, max_length=64)] = _DEFAULTS.time_zone
+
+    @field_validator("schedule")
+    @classmethod
+    def _valid_schedule(cls, expression: str | None) -> str | None:
+        if expression is not None:
+            next_run(expression, "UTC", _ANY_TIME)
+        return expression
+
+    @field_validator("time_zone")
+    @classmethod
+    def _valid_zone(cls, name: str) -> str:
+        next_run("0 0 * * *", name, _ANY_TIME)
+        return name
+
+
+def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
+    """Return the router; it reads and writes in transactions of `store`."""
+    router = APIRouter(prefix="/v1/tuning-settings", tags=["few-shots"])
+
+    @router.get("")
+    async def list_settings(principal: Reader) -> dict[str, Any]:
+        """Return the settings of targets that have their own, and the defaults of all others."""
+        async with store.begin() as tx:
+            repository = ProposerRepository(tx.conn).tuning
+            found = await repository.list_all(principal.project, principal.environment)
+        return {"defaults": asdict(_DEFAULTS), "items": [_view(target, it) for target, it in found.items()]}
+
+    @router.get("/{target}")
+    async def get_settings(principal: Reader, target: Target) -> dict[str, Any]:
+        """Return the settings of a target."""
+        async with store.begin() as tx:
+            found = await ProposerRepository(tx.conn).tuning.get(principal.project, principal.environment, target)
+        return _view(target, found)
+
+    @router.put("/{target}")
+    async def set_settings(principal: Admin, target: Target, body: TuningSettingsBody) -> dict[str, Any]:
+        """Replace the settings of a target. They apply from the next feedback on, at the latest after a minute."""
+        settings = TuningSettings(**body.model_dump())
+        scope = (principal.project, principal.environment, target)
+        async with store.begin() as tx:
+            await ProposerRepository(tx.conn).tuning.save(*scope, settings, principal.subject, clock.now())
+        return _view(target, settings)
+
+    return router
+
+
+def _view(target: str, settings: TuningSettings) -> dict[str, Any]:
+    return {"target": target, **asdict(settings)}

@@ -1,0 +1,84 @@
+"""SQL of the settings by which examples of a target are selected."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from proposer.domain.schedules import next_run
+from proposer.domain.tuning_settings import TuningSettings
+from proposer.storage.tables import tuning_settings
+
+_DEFAULTS = TuningSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A target whose schedule is due, with its settings."""
+
+    project: str
+    environment: str
+    target: str
+    settings: TuningSettings
+
+
+class TuningSettingsRepository:
+    """Settings of targets in the transaction of `conn`."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def get(self, project: str, environment: str, target: str) -> TuningSettings:
+        """Return the settings of a target; the defaults if it has none."""
+        s = tuning_settings.c
+        mine = (s.project == project, s.environment == environment, s.target == target)
+        found = (await self._conn.execute(select(s.settings).where(*mine))).scalar()
+        return TuningSettings(**found) if found else _DEFAULTS
+
+    async def list_all(self, project: str, environment: str) -> dict[str, TuningSettings]:
+        """Return the settings of each target that has its own, by target."""
+        s = tuning_settings.c
+        mine = select(s.target, s.settings).where(s.project == project, s.environment == environment)
+        rows = await self._conn.execute(mine.order_by(s.target))
+        return {row.target: TuningSettings(**row.settings) for row in rows}
+
+    async def save(
+        self, project: str, environment: str, target: str, settings: TuningSettings, by: str, now: datetime
+    ) -> None:
+        """Save the settings of a target, which replace its former ones. Its schedule runs the next time after `now`."""
+        runs_at = next_run(settings.schedule, settings.time_zone, now) if settings.schedule else None
+        statement = insert(tuning_settings).values(
+            project=project, environment=environment, target=target, revision=1,
+            settings=asdict(settings), changed_at=now, changed_by=by, next_run_at=runs_at,
+        )  # fmt: skip
+        await self._conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=["project", "environment", "target"],
+                set_={
+                    "revision": tuning_settings.c.revision + 1,
+                    "settings": statement.excluded.settings,
+                    "changed_at": now,
+                    "changed_by": by,
+                    "next_run_at": runs_at,
+                },
+            )
+        )
+
+    async def claim_due(self, now: datetime) -> DueSchedule | None:
+        """Lock a target whose schedule is due, and save its next run; None if there is none.
+
+        Another instance skips it until this transaction ends, and then it is no longer due. Runs that were missed while
+        no instance was there are done once.
+        """
+        s = tuning_settings.c
+        due = select(tuning_settings).where(s.next_run_at <= now).order_by(s.next_run_at).limit(1)
+        row = (await self._conn.execute(due.with_for_update(skip_locked=True))).first()
+        if row is None:
+            return None
+        settings = TuningSettings(**row.settings)
+        runs_at = next_run(settings.schedule, settings.time_zone, now) if settings.schedule else None
+        mine = (s.project == row.project, s.environment == row.environment, s.target == row.target)
+        await self._conn.execute(update(tuning_settings).where(*mine).values(next_run_at=runs_at))
+        return DueSchedule(row.project, row.environment, row.target, settings)
