@@ -8,6 +8,8 @@ import pytest
 
 from gatekeeper.bootstrap import bootstrap, main, revoke_keys, signing_key
 from ratchet.signing import key_bytes, new_private_key, verify
+from ratchet_local.data_dir import DataDir
+from ratchet_local.project_keys import ensure_credentials
 from tests.support.gatekeeper import World, secret_hash
 from tests.support.messaging import async_dsn
 
@@ -22,6 +24,19 @@ async def test_lost_keys_are_revoked_and_created_again(gate: World) -> None:
     await revoke_keys(async_dsn(gate.dsn), gate.signer.private, ["maker", "nobody"])
     assert await gate.sql("SELECT subject, revision FROM gatekeeper.api_keys WHERE revoked") == [("maker", 2)]
     assert list(await bootstrap(async_dsn(gate.dsn), gate.signer.private)) == ["maker_key"]
+
+
+async def test_local_app_key_without_a_new_scope_is_followed_by_another(gate: World, tmp_path: Path) -> None:
+    """An installation of an earlier version: the app's former key stays valid."""
+    home, dsn = DataDir(tmp_path), async_dsn(gate.dsn)
+    home.signing_key.parent.mkdir()
+    home.signing_key.write_text(gate.signer.private)
+    home.write_credentials({"ingest_key": gate.keys["ingest_key"]})
+    found = await ensure_credentials(home, dsn, "http://ratchet")
+    assert found["ingest_key"] != gate.keys["ingest_key"]
+    assert await ensure_credentials(home, dsn, "http://ratchet") == found == home.read_credentials()
+    rows = await gate.sql("SELECT scopes, revoked FROM gatekeeper.api_keys WHERE subject = 'app'")
+    assert sorted(map(tuple, rows)) == [(["ingest"], False), (["ingest", "read", "evaluate"], False)]
 
 
 async def test_every_key_is_emitted_and_signed(gate: World) -> None:

@@ -14,15 +14,29 @@ from shared.runtime.roles import ensure_role
 from tests.support.databases import as_role
 from tests.support.gatekeeper import World, digest, document
 
-ROLES = ("ratchet_collector", "ratchet_analyzer", "ratchet_proposer", "ratchet_gatekeeper")
+ROLES = ("ratchet_collector", "ratchet_analyzer", "ratchet_proposer", "ratchet_evaluator", "ratchet_gatekeeper")
 ONE, TWO = document("One"), document("Two")
 NO_RIGHT = {"42501"}
 
 _MESSAGING = ("outbox", "inbox", "dead_letters", "relay_lease", "subscriptions", "consumed_positions")
-_ADDED = ("prompt_versions", "examples", "example_sets", "observed", "live_signatures", "audit_anchors")
+_ADDED = (
+    "evaluation_requests",
+    "prompt_versions",
+    "examples",
+    "example_sets",
+    "observed",
+    "live_signatures",
+    "audit_anchors",
+    "rollout_plans",
+)
 _ALLOWED = {
     ("ratchet_gatekeeper", table, verb) for table in _MESSAGING for verb in ("INSERT", "UPDATE", "DELETE", "MERGE")
 } | {("ratchet_gatekeeper", table, "INSERT") for table in _ADDED}
+_ALLOWED |= {
+    ("ratchet_gatekeeper", table, verb)
+    for table in ("erased_subjects", "acceptance", "rollout_measurements")
+    for verb in ("INSERT", "UPDATE")
+}
 
 # Every statement that writes, locks, re-owns or redefines a table. {t} is the table, {c} a column, {r} the role.
 _ON_TABLES = {
@@ -244,10 +258,11 @@ async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(s
         "revoke_example", "roll_back", "remove_revoked", "halt", "resume",
         "make_link", "open_session", "close_session", "issue_key", "revoke_key",
             "record_settlement", "review_observed", "archive_prompt", "audit_kill_switch",
-        "record_operation", "record_declaration",
+        "record_operation", "record_declaration", "record_dataset", "record_evaluation", "set_evaluation_rule",
+        "erase_subject", "remove_erased", "start_rollout", "change_rollout", "steer_rollout",
     }  # fmt: skip
     helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "version_slots", "set_examples", "remaining_examples",
-                   "unpack_messages"}  # fmt: skip
+                   "unpack_messages", "evaluation_rule", "target_evaluation_rule", "has_arms_of"}  # fmt: skip
     rows = await service_session.gate.sql(
         """SELECT proname, oid::regprocedure::text, prosecdef, proisstrict, proconfig,
                   has_function_privilege(:role, oid, 'EXECUTE')

@@ -7,7 +7,7 @@ import pytest
 
 from gatekeeper.bootstrap import bootstrap
 from gatekeeper.domain.api_keys import ALL_ENVIRONMENTS_KEYS
-from tests.integration.gatekeeper.test_route_access import BASE, NEXT, ROUTES, SIGNING_IN, body
+from tests.integration.gatekeeper.test_route_access import BASE, NEXT, ROUTES, SIGNING_IN, body, open_rollout
 from tests.support.gatekeeper import KEYS, World, digest, few_shot
 from tests.support.messaging import async_dsn
 
@@ -17,6 +17,8 @@ _STATE = f"""
 SELECT 'history', h::text FROM gatekeeper.live_history h WHERE {HERE}
 UNION ALL SELECT 'proposals', p::text FROM gatekeeper.proposals p WHERE {HERE}
 UNION ALL SELECT 'decisions', d::text FROM gatekeeper.decisions d WHERE {HERE}
+UNION ALL SELECT 'rollouts', o::text FROM gatekeeper.rollouts o WHERE {HERE}
+UNION ALL SELECT 'rollout changes', c::text FROM gatekeeper.rollout_changes c WHERE {HERE}
 UNION ALL SELECT 'grants', g::text FROM gatekeeper.grants g WHERE {HERE}
 UNION ALL SELECT 'revoked grants', r::text FROM gatekeeper.grant_revocations r
           JOIN gatekeeper.grants g ON g.id = r.grant_id WHERE {HERE}
@@ -61,8 +63,9 @@ async def test_foreign_keys_change_nothing_in_production(stage: World) -> None:
     example = (await stage.sql("SELECT digest FROM gatekeeper.examples"))[0][0]
     filled = {"name": "greeting", "proposal_id": proposal["id"], "grant_id": grant["id"], "digest": example}
     filled |= {"letter_id": proposal["id"], "key_id": keys[0][0], "consumer": "proposals"}
+    filled["rollout_id"] = await open_rollout(stage)
     before = await stage.sql(_STATE)
-    assert {row[0] for row in before} >= {"history", "proposals", "decisions", "grants", "keys", "servable"}
+    assert {row[0] for row in before} >= {"history", "proposals", "decisions", "grants", "keys", "rollouts", "servable"}
     tried = 0
     for (method, path), foreign in product([*ROUTES, *SIGNING_IN], FOREIGN):
         if method == "GET":
@@ -121,7 +124,10 @@ async def test_key_cannot_grant_a_scope_that_it_lacks(stage: World) -> None:
     ):
         assert (await stage.ask(label, "POST", path, sent)).json()["code"] == "not-allowed", path
     assert (await stage.ask(label, "POST", "/v1/keys", {"subject": "bot", "scopes": ["ingest"]})).status_code == 201
-    for scopes in ("{tune}", "{evaluate}", "{review}", None):
+    assert (
+        await stage.ask(label, "POST", "/v1/keys", {"subject": "worker", "scopes": ["evaluate"]})
+    ).status_code == 201
+    for scopes in ("{tune}", "{review}", None):
         with pytest.raises(Exception, match=r"not-allowed"):
             await stage.sql(
                 "SELECT gatekeeper.issue_key(:raw, 'bot', CAST(:scopes AS text[]), '{}', 'k', 'h')",

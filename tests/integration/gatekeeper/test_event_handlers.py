@@ -11,6 +11,7 @@ from gatekeeper.handlers.proposals import ProposalHandlers
 from shared.errors import Permanent
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalWithdrawn
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, ready, received
@@ -28,7 +29,7 @@ async def observe(gate: World, seen: str, words: dict[str, Any] | None) -> None:
 
 async def withdraw(gate: World, proposal_id: object, **scope: str) -> None:
     event = ProposalWithdrawn(**{**SCOPE, **scope}, proposal_id=proposal_id, revision=2, reason="superseded")
-    handle = ProposalHandlers(gate.signer, SystemClock()).on_withdrawn
+    handle = ProposalHandlers(gate.signer, SystemClock(), ErasedSubjects("gatekeeper")).on_withdrawn
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
         await handle(tx, [received(event)])
 

@@ -32,6 +32,9 @@ async def test_pages_contain_each_of_200_proposals_once(gate: World) -> None:
     assert [each["opened_at"] for each in found] == sorted((each["opened_at"] for each in found), reverse=True)
     still_open = await read_all_pages(gate, state="open")
     assert len(still_open) == 50
+    first = (await gate.ask("maker_key", "GET", "/v1/proposals", params={"limit": 1})).json()["next"]
+    foreign = await gate.ask("maker_key", "GET", "/v1/proposals", params={"state": "open", "cursor": first})
+    assert (foreign.status_code, foreign.json()["errors"][0]["field"]) == (422, "cursor")
     assert {each["state"] for each in still_open} == {"open"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from gatekeeper.bootstrap import bootstrap
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, later
 from tests.support.messaging import async_dsn
+from tests.support.rollouts import plan
 from tests.support.routes import is_refusal, served
 
 BASE, NEXT = document("Answer.", "shots"), document("Answer well.", "shots")
@@ -36,6 +37,15 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/v1/proposals"): ("maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/proposals/{proposal_id}"): ("maker_key", "reviewer_key", "admin_key"),
     ("POST", "/v1/proposals/{proposal_id}/decisions"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/proposals/{proposal_id}/evaluations"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/evaluation-rules"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/evaluation-rules"): ("admin_key",),
+    ("GET", "/v1/rollouts"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/rollouts/{rollout_id}"): ("maker_key", "reviewer_key", "admin_key"),
+    **{
+        ("POST", f"/v1/rollouts/{{rollout_id}}/{change}"): ("reviewer_key", "admin_key")
+        for change in ("advance", "pause", "resume", "rollback")
+    },
     ("GET", "/v1/grants"): ("maker_key", "reviewer_key", "admin_key"),
     ("POST", "/v1/grants"): ("reviewer_key", "admin_key"),
     ("POST", "/v1/grants/{grant_id}/revoke"): ("reviewer_key", "admin_key"),
@@ -75,6 +85,7 @@ async def test_every_key_on_every_route(stage: World) -> None:
     filled = {
         "name": "greeting", "proposal_id": proposal["id"], "grant_id": str(uuid4()), "letter_id": str(uuid4()),
         "consumer": "none",
+        "rollout_id": await open_rollout(stage),
         "key_id": "none",
         "digest": event.example_sets[0].examples[0].digest,
     }  # fmt: skip
@@ -94,12 +105,25 @@ async def test_every_key_on_every_route(stage: World) -> None:
     assert (live["digest"], live["sequence"]) == (digest(BASE), 1)
 
 
+async def open_rollout(stage: World) -> str:
+    """Return the id of an open rollout of the prompt `other`."""
+    base: str | None = None
+    for words, chosen in ((BASE, None), (document("Answer briefly.", "shots"), plan())):
+        draft = {"name": "other", "target": "bot", "base_digest": base, "document": words, "why": "w"}
+        proposal = (await stage.ask("maker_key", "POST", "/v1/proposals", draft)).json()
+        base = proposal["digest"]
+        verdict = {"verdict": "approved", "reason": "", "digest": base, "rollout_plan": chosen}
+        done = await stage.ask("reviewer_key", "POST", f"/v1/proposals/{proposal['id']}/decisions", verdict)
+    return str(done.json()["live"]["rollout"]["rollout_id"])
+
+
 def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
     """Return the most harmful body that the route accepts."""
     bodies: dict[str, dict[str, Any]] = {
         "/v1/prompts/{name}/rollback": {"reason": "", "to_digest": digest(BASE)},
         "/v1/proposals": {"name": "greeting", "target": "bot", "document": draft, "why": "w", "base_digest": NEVER},
         "/v1/proposals/{proposal_id}/decisions": {"verdict": "approved", "reason": "", "digest": digest(draft)},
+        "/v1/evaluation-rules": {"target": "bot", "rule": "default"},
         "/v1/grants": {"name": "greeting", "slot": "shots", "count": 9, "per_hour": 9, "expires_at": later()},
         "/v1/keys": {"subject": "mine", "scopes": ["read"]},
         "/v1/sign-in-links": {"subject": "maker", "role": "admin"},

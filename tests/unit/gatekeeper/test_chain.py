@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gatekeeper.domain.audit_chain import START, Anchor, AuditEntry, ChainCheck
 from gatekeeper.domain.signer import Signer
 from ratchet.signing import new_private_key
+from tests.support.soak import scaled
 
 SIGNER = Signer(new_private_key())
 
@@ -116,7 +117,7 @@ def intact(length: int) -> Tables:
 
 
 def rehashed(entries: list[AuditEntry], position: int) -> None:
-    """Recompute the chain from `place` on, as an attacker who knows its construction would."""
+    """Recompute the chain from `position` on, as an attacker who knows its construction would."""
     for at in range(position, len(entries)):
         previous = entries[at - 1].hash if at else START
         content = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
@@ -168,11 +169,11 @@ def tamper(tables: Tables, rnd: random.Random) -> str:
     return kind
 
 
-def test_ten_thousand_random_tamperings_are_detected() -> None:
+def test_random_tamperings_are_detected() -> None:
     """Edits, deletions, reorderings, truncations, and chains recomputed with access to everything but our signature."""
-    rnd, kinds = random.Random(6), Counter[str]()
+    rnd, kinds, rounds = random.Random(6), Counter[str](), scaled(10_000, 10_000, unit=1_500)
     originals = {length: intact(length) for length in (4, 7, 13)}
-    for round_ in range(10_000):
+    for round_ in range(rounds):
         original = originals[rnd.choice([4, 7, 13])]
         tables = Tables([*original.entries], [*original.anchors], original.head)
         kind = tamper(tables, rnd)
@@ -183,5 +184,5 @@ def test_ten_thousand_random_tamperings_are_detected() -> None:
         assert checked(tables.entries, tables.head, tables.anchors, known), f"round {round_}: {kind}"
         if kind != "rewind":
             assert checked(tables.entries, tables.head, tables.anchors), f"round {round_}: {kind}, without a known head"
-    assert sum(kinds.values()) > 9_900, kinds
-    assert min(kinds.values()) > 500, kinds
+    assert sum(kinds.values()) > 0.99 * rounds, kinds
+    assert min(kinds.values()) > 0.05 * rounds, kinds

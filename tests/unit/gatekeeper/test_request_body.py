@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,11 +15,12 @@ from gatekeeper.api.grants import GrantRevocation, NewGrant
 from gatekeeper.api.keys import KeyRequest
 from gatekeeper.api.kill_switch import SwitchChange
 from gatekeeper.api.proposals import NewDecision, NewProposal
-from gatekeeper.api.request_body import MAX_BODY, RequestBody, body_schema, json_body
+from gatekeeper.api.request_body import RequestBody, described, json_body
 from gatekeeper.api.rollback import Rollback
 from gatekeeper.api.sessions import NewLink
 from gatekeeper.domain.errors import BoundaryError
 from shared.problems import Problem
+from shared.web.json_body import MAX_BODY
 
 DIGEST = "sha256:" + "a" * 64
 GRANT = {"name": "a", "slot": "s", "count": 1, "per_hour": 2, "expires_at": "2026-01-01T00:00:00+00:00"}
@@ -113,13 +115,14 @@ def test_media_type_encoding_and_size_are_checked(headers: dict[str, str], statu
 def test_the_api_description_has_the_schema(model: type[RequestBody]) -> None:
     app = FastAPI()
 
-    @app.post("/x", openapi_extra=body_schema(model))
+    @app.post("/x", openapi_extra=described(model, {}))
     async def route() -> None: ...
 
     content = app.openapi()["paths"]["/x"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert content["additionalProperties"] is False
     assert set(content["properties"]) == set(model.model_fields)
-    assert "$ref" not in json.dumps(content)
+    referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(content)))
+    assert referred <= set(described(model, {})["x-schemas"])
 
 
 def test_a_refusal_has_a_status_also_if_only_tampering_causes_it() -> None:

@@ -11,6 +11,6 @@ def test_a_browser_key_has_no_other_scope(other: str) -> None:
         service_scopes([other, "browser-ingest"])
 
 
-@pytest.mark.parametrize("scopes", [["browser-ingest"], ["ingest", "read", "operate"]])
+@pytest.mark.parametrize("scopes", [["browser-ingest"], ["ingest", "evaluate", "read", "operate"]])
 def test_other_scopes_can_be_combined(scopes: list[str]) -> None:
     assert service_scopes([*scopes, scopes[0]]) == scopes

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import FastAPI, Request, Response
 
 from gatekeeper.api.audit import audit_router
+from gatekeeper.api.evaluations import evaluations_router
 from gatekeeper.api.grants import grants_router
 from gatekeeper.api.keys import keys_router
 from gatekeeper.api.kill_switch import kill_switch_router
@@ -13,6 +14,7 @@ from gatekeeper.api.prompt_names import PREFIX
 from gatekeeper.api.prompts import prompts_router
 from gatekeeper.api.proposals import proposals_router
 from gatekeeper.api.rollback import promotion_router
+from gatekeeper.api.rollouts import rollouts_router
 from gatekeeper.api.sessions import people_router, sessions_router
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.live_sync import LiveSync
@@ -20,17 +22,23 @@ from gatekeeper.delivery.notifier import PromotionNotifier, listen
 from gatekeeper.domain.errors import BoundaryError
 from gatekeeper.domain.signer import Signer
 from gatekeeper.handlers.audit import AuditHandlers
+from gatekeeper.handlers.erasures import erasure_handler
+from gatekeeper.handlers.evaluations import EvaluationHandlers
 from gatekeeper.handlers.observations import on_observed
 from gatekeeper.handlers.proposals import ProposalHandlers
+from gatekeeper.maintenance import REFRESH_S, refresh_stale_evaluations
 from gatekeeper.settings import GatekeeperSettings
 from gatekeeper.use_cases.decisions import DecisionTerms
 from gatekeeper.use_cases.kill_switch import KillSwitch, reserved_engine
+from gatekeeper.use_cases.rollout_monitor import RolloutMonitor
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.events.feedback import PromptObserved
 from shared.events.promotion import KeyChanged, PromptLive
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.flow_control import Flow
 from shared.messaging.store import Broadcast, Subscription
 from shared.problems import Problem
+from shared.runtime.background import run_every
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.service_app import Background, Platform, Service, build_service_app
@@ -50,19 +58,27 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     units = UnitOfWorkFactory(platform.store, platform.clock, signer)
     terms = DecisionTerms(timedelta(minutes=settings.decision_minutes), settings.policy_version)
     switch = KillSwitch.create(units, reserved_engine(settings))
-    background: list[Background] = [lambda: live_sync.poll(settings.poll_seconds), switch.keep_connected]
+    monitor = RolloutMonitor(reader, units, notifier.notify)
+    background: list[Background] = [
+        lambda: live_sync.poll(settings.poll_seconds),
+        lambda: monitor.run(settings.rollout_seconds),
+        switch.keep_connected,
+        lambda: run_every(REFRESH_S, lambda: _refresh(units)),
+    ]
     if redis is not None:
         background.append(lambda: listen(redis, live_sync))
     service = Service(
         platform,
         "Ratchet gatekeeper",
-        subscriptions=_subscriptions(signer, platform.clock),
+        subscriptions=_subscriptions(signer, platform.clock, ErasedSubjects("gatekeeper", platform.metrics.registry)),
         broadcasts=_broadcasts(live_sync),
         routers=(
             prompts_router(reader, units),
             delivery_router(reader, hub, settings.instance),
             promotion_router(units, notifier),
             proposals_router(reader, units, notifier, terms),
+            rollouts_router(reader, units, notifier),
+            evaluations_router(reader, units),
             grants_router(reader, units, notifier),
             kill_switch_router(reader, switch),
             audit_router(engine, signer, switch),
@@ -73,12 +89,16 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         background=background,
         close=(notifier.close, switch.engine.dispose),
         owns_keys=True,
-        state={"hub": hub, "notifier": notifier, "switch": switch},
+        state={"hub": hub, "notifier": notifier, "switch": switch, "rollouts": monitor},
     )
     app = build_service_app(service)
     app.add_exception_handler(BoundaryError, _on_boundary_error)
     app.add_middleware(EncodedPaths, prefix=PREFIX)
     return app
+
+
+async def _refresh(units: UnitOfWorkFactory) -> None:
+    await refresh_stale_evaluations(units)
 
 
 def _hub(settings: GatekeeperSettings, clock: Clock) -> Hub:
@@ -87,11 +107,13 @@ def _hub(settings: GatekeeperSettings, clock: Clock) -> Hub:
     return Hub(streams, clock, min(settings.max_streams_per_key, streams))
 
 
-def _subscriptions(signer: Signer, clock: Clock) -> tuple[Subscription, ...]:
+def _subscriptions(signer: Signer, clock: Clock, subjects: ErasedSubjects) -> tuple[Subscription, ...]:
     return (
         Subscription("observed", (PromptObserved,), on_observed),
-        *ProposalHandlers(signer, clock).subscriptions(),
+        *ProposalHandlers(signer, clock, subjects).subscriptions(),
         *AuditHandlers(signer, clock).subscriptions(),
+        *EvaluationHandlers(signer, clock).subscriptions(),
+        erasure_handler(signer, subjects, clock).subscription(),
     )
 
 

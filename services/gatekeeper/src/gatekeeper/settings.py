@@ -23,6 +23,7 @@ class GatekeeperSettings(ServiceSettings):
     decision_minutes: int = Field(15, ge=1, le=1440, description="an approval expires if unused by then")
     session_hours: int = Field(12, ge=1, le=168, description="lifetime of a session")
     poll_seconds: float = Field(2.0, gt=0, le=60, description="how often missed promotions are looked for")
+    rollout_seconds: float = Field(2.0, gt=0, le=60, description="how often open rollouts are assessed")
     max_streams: int = Field(2000, ge=1, description="largest number of open streams of one instance")
     max_streams_per_key: int = Field(500, ge=1, description="largest number of these with one API key")
 

@@ -12,7 +12,7 @@ from gatekeeper.use_cases.kill_switch import KillSwitch
 from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset, LongLimit
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Order = Literal["asc", "desc"]
@@ -40,11 +40,12 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
 
         `kind` is a complete kind (`loop.halted`) or the part before its dot (`loop`).
         """
-        [seq] = decode_cursor(cursor, int)
+        keyset = Keyset("audit", int, filters=(principal.project, order, kind, by))
+        [seq] = keyset.decode(cursor)
         query = AuditQuery(order == "desc", seq, kind, by)
         async with engine.connect() as conn:
             found = await AuditRepository(conn).list_entries(principal.project, query, limit)
-        return page(found, limit, "seq")
+        return keyset.page(found, limit, key=lambda entry: [entry["seq"]], view=dict)
 
     @router.get("/verify")
     async def verify(

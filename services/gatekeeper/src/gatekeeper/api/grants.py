@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.request_body import (
     OptionalReason,
     PromptName,
     RequestBody,
     ShortText,
-    body_schema,
+    described,
     json_body,
     presented_key,
 )
@@ -31,7 +32,7 @@ from shared.auth.principal import Principal
 from shared.events.promotion import PromptLive
 from shared.problems import invalid
 from shared.web.authentication import require
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -76,6 +77,10 @@ class ExampleRevocation(RequestBody):
     reason: OptionalReason
 
 
+_GRANT = {"name": "answer", "slot": "examples", "count": 20, "per_hour": 2, "expires_at": "2026-12-31T12:00:00Z"}
+_REASON = {"reason": "It shows an address"}
+
+
 def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     """Return the routes below `/v1/grants` and `/v1/examples`."""
     return combine_routers(_grant_routes(engine, units, notifier), _revocation_routes(units, notifier))
@@ -87,12 +92,14 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
     @router.get("/grants")
     async def grants(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the grants of the environment, newest first."""
-        after = decode_cursor(cursor, datetime, UUID)
+        scope = principal.project, principal.environment
+        keyset = Keyset("grants", datetime, UUID, filters=scope)
+        given_at, grant_id = keyset.decode(cursor)
         async with engine.connect() as conn:
-            found = await GrantRepository(conn).list_grants(principal.project, principal.environment, after, limit)
-        return page([asdict(grant) for grant in found], limit, "given_at", "id")
+            found = await GrantRepository(conn).list_grants(*scope, (given_at, grant_id), limit)
+        return keyset.page(found, limit, key=lambda grant: (grant.given_at, grant.id), view=asdict)
 
-    @router.post("/grants", status_code=201, openapi_extra=body_schema(NewGrant))
+    @router.post("/grants", status_code=201, openapi_extra=described(NewGrant, _GRANT, *AUTHORITY, *PROMOTION))
     async def give(
         request: Request, principal: Reviewer, body: Annotated[NewGrant, Depends(json_body(NewGrant))]
     ) -> dict[str, Any]:
@@ -117,7 +124,10 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
 def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["grants"])
 
-    @router.post("/grants/{grant_id}/revoke", openapi_extra=body_schema(GrantRevocation, required=False))
+    @router.post(
+        "/grants/{grant_id}/revoke",
+        openapi_extra=described(GrantRevocation, _REASON, *AUTHORITY, *PROMOTION, required=False),
+    )
     async def revoke(
         request: Request,
         principal: Reviewer,
@@ -129,7 +139,10 @@ def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) ->
         notifier.notify(promoted)
         return {"id": grant_id, "revoked": True, "live": [live_summary(live) for live in promoted]}
 
-    @router.post("/examples/{digest}/revoke", openapi_extra=body_schema(ExampleRevocation))
+    @router.post(
+        "/examples/{digest}/revoke",
+        openapi_extra=described(ExampleRevocation, _REASON, *AUTHORITY, *PROMOTION, "unknown-example"),
+    )
     async def revoke_example(
         request: Request,
         principal: Reviewer,

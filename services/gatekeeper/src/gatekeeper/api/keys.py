@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, body_schema, json_body, presented_key
+from gatekeeper.api.boundary_problems import AUTHORITY, SUBJECT
+from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, described, json_body, presented_key
 from gatekeeper.domain.api_keys import new_api_key
 from gatekeeper.domain.model import ApiKey
 from gatekeeper.domain.origins import MAX_ORIGINS, parse_origin
@@ -17,13 +18,13 @@ from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import require
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require("read"))]
 Admin = Annotated[Principal, Depends(require("admin", person=True))]
-ServiceScope = Literal["ingest", "browser-ingest", "read", "operate"]
+ServiceScope = Literal["ingest", "browser-ingest", "evaluate", "read", "operate"]
 _SERVICE_SCOPES: tuple[ServiceScope, ...] = get_args(ServiceScope)
 
 
@@ -65,6 +66,9 @@ class KeyRevocation(RequestBody):
     reason: OptionalReason = ""
 
 
+_KEY = {"subject": "shop", "scopes": ["browser-ingest"], "origins": ["https://shop.example"]}
+
+
 def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes below `/v1/signing-keys` and `/v1/keys`."""
     return combine_routers(_read_routes(engine), _change_routes(units))
@@ -83,10 +87,12 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     @router.get("/keys")
     async def keys(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the valid keys of the environment by subject, without those of sessions; never their secrets."""
-        after = decode_cursor(cursor, str, str)
+        scope = principal.project, principal.environment
+        keyset = Keyset("keys", str, str, filters=scope)
+        subject, key_id = keyset.decode(cursor)
         async with engine.connect() as conn:
-            found = await KeyRepository(conn).list_keys(principal.project, principal.environment, after, limit)
-        return page([asdict(key) for key in found], limit, "subject", "id")
+            found = await KeyRepository(conn).list_keys(*scope, (subject, key_id), limit)
+        return keyset.page(found, limit, key=lambda key: (key.subject, key.id), view=asdict)
 
     return router
 
@@ -94,7 +100,9 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["keys"])
 
-    @router.post("/keys", status_code=201, openapi_extra=body_schema(KeyRequest))
+    @router.post(
+        "/keys", status_code=201, openapi_extra=described(KeyRequest, _KEY, *AUTHORITY, *SUBJECT, "unknown-project")
+    )
     async def issue_key(
         request: Request, principal: Admin, body: Annotated[KeyRequest, Depends(json_body(KeyRequest))]
     ) -> dict[str, Any]:
@@ -111,7 +119,10 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
         shown = {"subject": issued[0].subject, "scopes": body.scopes, "origins": body.origins}
         return {"id": key.key_id, **shown, "key": key.raw}
 
-    @router.post("/keys/{key_id}/revoke", openapi_extra=body_schema(KeyRevocation, required=False))
+    @router.post(
+        "/keys/{key_id}/revoke",
+        openapi_extra=described(KeyRevocation, {"reason": "Replaced"}, *AUTHORITY, "unknown-key-id", required=False),
+    )
     async def revoke_key(
         request: Request,
         principal: Admin,

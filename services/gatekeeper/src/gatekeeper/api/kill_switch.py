@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.api.request_body import Reason, RequestBody, body_schema, json_body, presented_key
+from gatekeeper.api.boundary_problems import AUTHORITY
+from gatekeeper.api.request_body import Reason, RequestBody, described, json_body, presented_key
 from gatekeeper.storage.kill_switch import KillSwitchRepository
 from gatekeeper.use_cases.kill_switch import KillSwitch
 from shared.auth.principal import Principal
@@ -28,7 +29,7 @@ SwitchBody = Annotated[SwitchChange, Depends(json_body(SwitchChange))]
 def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
     """Return the routes `/v1/loop`, `/v1/halt` and `/v1/resume`. A key changes the switch of its environment."""
     router = APIRouter(prefix="/v1", tags=["loop"])
-    schema = body_schema(SwitchChange)
+    schema = described(SwitchChange, {"reason": "Answers are wrong"}, *AUTHORITY, "project-halted", "unknown-project")
 
     async def authenticate(request: Request) -> Principal:
         return await switch.authenticate(authorization(request))

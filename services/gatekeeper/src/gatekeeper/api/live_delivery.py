@@ -17,6 +17,7 @@ from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.event_stream import CONNECTED, KEEP_ALIVE_S, event_stream_response
+from shared.web.problem_docs import problems
 from shared.web.routers import combine_routers
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
@@ -39,7 +40,10 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
 def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
-    @router.get("/prompts/{name:path}")
+    @router.get(
+        "/prompts/{name:path}",
+        responses={304: {"description": "Unchanged"}, **problems({404: ["prompt-not-live"]})},
+    )
     async def prompt(request: Request, principal: App, name: NameInPath) -> Response:
         """Return the signed `prompt.live`; 304 if `If-None-Match` has its ETag."""
         async with engine.connect() as conn:
@@ -67,7 +71,14 @@ def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
 def _stream_route(engine: AsyncEngine, hub: Hub, keep_alive: float) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
-    @router.get("/stream")
+    @router.get(
+        "/stream",
+        response_class=StreamingResponse,
+        responses={
+            200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            **problems({429: ["too-many-streams"], 503: ["too-many-streams"]}),
+        },
+    )
     async def stream(request: Request, principal: App, names: str | None = None) -> StreamingResponse:
         """Stream server-sent events: what is live now, then every change. `names`: comma-separated; all without.
 

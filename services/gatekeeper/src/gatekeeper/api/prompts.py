@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.boundary_problems import AUTHORITY, refusals
 from gatekeeper.api.prompt_names import NameInPath, NameInQuery
-from gatekeeper.api.request_body import Reason, RequestBody, body_schema, json_body, presented_key
+from gatekeeper.api.request_body import Reason, RequestBody, described, json_body, presented_key
 from gatekeeper.domain.live_version import previous_digest
 from gatekeeper.domain.model import RegistryAction
 from gatekeeper.storage.boundary_functions import call_for_rows
@@ -20,7 +21,8 @@ from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.encoded_paths import decoded
-from shared.web.pagination import Cursor, Limit, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset, Limit
+from shared.web.problem_docs import problems
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -39,10 +41,10 @@ def prompts_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
 
     They must precede `GET /v1/prompts/{name}`, whose name matches any path.
     """
-    return combine_routers(_read_routes(engine), _change_routes(units))
+    return combine_routers(_list_routes(engine), _version_routes(engine), _change_routes(units))
 
 
-def _read_routes(engine: AsyncEngine) -> APIRouter:
+def _list_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.get("/prompts")
@@ -54,10 +56,18 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         `reviewed` is false for an observed digest that no person has reviewed. Archived prompts are included with
         `archived=true` or by name. `elsewhere`: what is live in other environments of the project; for people only.
         """
-        query = PromptQuery(decode_cursor(cursor, str)[0] or "", limit, name, archived)
+        keyset = Keyset("prompts", str, filters=(principal.project, principal.environment, name, archived))
+        [after] = keyset.decode(cursor)
         async with engine.connect() as conn:
+            query = PromptQuery(after or "", limit, name, archived)
             found = await PromptRepository(conn).list_prompts(principal, query)
-        return page([asdict(prompt) for prompt in found], limit, "name")
+        return keyset.page(found, limit, key=lambda prompt: [prompt.name], view=asdict)
+
+    return router
+
+
+def _version_routes(engine: AsyncEngine) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.get("/prompts/{name:path}/versions")
     async def versions(principal: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
@@ -65,14 +75,16 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 
         `previous` is the digest that a rollback of the live version leads to; null if there is none.
         """
-        [before] = decode_cursor(cursor, int)
         prompt = (principal.project, principal.environment, name)
+        keyset = Keyset("versions", int, filters=prompt)
+        [before] = keyset.decode(cursor)
         async with engine.connect() as conn:
             found = await PromptRepository(conn).list_versions(*prompt, before, limit)
             history = await LiveVersionRepository(conn).list_history(*prompt)
-        return page([asdict(version) for version in found], limit, "sequence", previous=previous_digest(history))
+        previous = previous_digest(history)
+        return keyset.page(found, limit, key=lambda version: [version.sequence], view=asdict, previous=previous)
 
-    @router.get("/versions/{digest}")
+    @router.get("/versions/{digest}", responses=problems({404: ["unknown-version"]}))
     async def version(principal: Reader, digest: str) -> dict[str, Any]:
         """Return the document of a digest that the project knows, whether it was ever live or not."""
         async with engine.connect() as conn:
@@ -87,7 +99,9 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
-    @router.post("/prompts/{name:path}/observed/{digest}/review")
+    @router.post(
+        "/prompts/{name:path}/observed/{digest}/review", openapi_extra=refusals(*AUTHORITY, "unknown-observation")
+    )
     async def review(request: Request, principal: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
         """Mark an observed digest as reviewed. Return who reviewed it first, and when. Makes nothing live."""
         digest = decoded(digest)
@@ -99,7 +113,10 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
             await unit.sign_audit_head(principal.project)
         return {"name": name, "digest": digest, "reviewed": True, **asdict(first)}
 
-    @router.post("/prompts/{name:path}/archive", openapi_extra=body_schema(Archive))
+    @router.post(
+        "/prompts/{name:path}/archive",
+        openapi_extra=described(Archive, {"reason": "Unused"}, *AUTHORITY, "unknown-prompt"),
+    )
     async def archive(
         request: Request, principal: Reviewer, name: NameInPath, body: Annotated[Archive, Depends(json_body(Archive))]
     ) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.prompt_names import NameInQuery
 from gatekeeper.api.proposal_json import proposal_to_json
 from gatekeeper.api.request_body import (
@@ -16,18 +17,21 @@ from gatekeeper.api.request_body import (
     PromptName,
     Reason,
     RequestBody,
-    body_schema,
+    described,
     json_body,
     presented_key,
 )
+from gatekeeper.api.rollout_plans import PlanBody, chosen_plan, naming_plan_field
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.domain.content import version_content
 from gatekeeper.domain.proposal_edits import edit_content, edit_kind
+from gatekeeper.domain.rollout_plan import PlanName
 from gatekeeper.domain.stored_proposal import StoredProposal
 from gatekeeper.storage.boundary_functions import call_function
 from gatekeeper.storage.contents import ContentRepository
 from gatekeeper.storage.proposals import ProposalQuery, ProposalRepository
 from gatekeeper.use_cases.decisions import DecisionRequest, DecisionTerms, decide_proposal
+from gatekeeper.use_cases.evaluations import request_evaluation
 from gatekeeper.use_cases.publication import live_summary
 from gatekeeper.use_cases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from ratchet.prompt import Prompt, PromptError, parse
@@ -36,7 +40,8 @@ from shared.events import derived_id, new_id
 from shared.events.proposals import Verdict
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
-from shared.web.pagination import Cursor, Limit, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset, Limit
+from shared.web.problem_docs import problems
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -56,18 +61,34 @@ class NewProposal(RequestBody):
 
 
 class NewDecision(RequestBody):
-    """A verdict about exactly `digest`; `reason` may be empty."""
+    """A verdict about exactly `digest`; `reason` may be empty.
+
+    With `evaluation_digest` it is refused if that is not the report of the latest evaluation. `rollout_plan`: a plan,
+    or the name of one, by which an approval gets to all traffic gradually; null or `at-once`: at once.
+    """
 
     verdict: Verdict
     digest: Digest
+    evaluation_digest: Digest | None = None
+    rollout_plan: PlanName | PlanBody | None = None
     reason: OptionalReason
+
+
+_PROPOSAL = {
+    "target": "support-bot",
+    "name": "answer",
+    "base_digest": None,
+    "document": {"schema": "ratchet.prompt/1", "messages": [{"role": "system", "content": "Answer in one sentence."}]},
+    "why": "The first version",
+}
+_DECISION = {"verdict": "approved", "digest": f"sha256:{'0' * 64}", "reason": ""}
 
 
 def proposals_router(
     engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms
 ) -> APIRouter:
     """Return the routes below `/v1/proposals`."""
-    return combine_routers(_read_routes(engine), _change_routes(units, notifier, terms))
+    return combine_routers(_read_routes(engine), _draft_routes(units), _decision_routes(units, notifier, terms))
 
 
 def _read_routes(engine: AsyncEngine) -> APIRouter:
@@ -83,12 +104,15 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         brief: bool = False,
     ) -> dict[str, Any]:
         """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
-        query = ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
+        scope = principal.project, principal.environment
+        keyset = Keyset("proposals", datetime, UUID, filters=(*scope, state, name))
+        opened_at, last = keyset.decode(cursor)
+        query = ProposalQuery(state, name, (opened_at, last), limit, brief)
         async with engine.connect() as conn:
-            found = await ProposalRepository(conn).list_proposals(principal.project, principal.environment, query)
-        return page([proposal_to_json(proposal) for proposal in found], limit, "opened_at", "id")
+            found = await ProposalRepository(conn).list_proposals(*scope, query)
+        return keyset.page(found, limit, key=lambda it: (it.opened_at, it.id), view=proposal_to_json)
 
-    @router.get("/{proposal_id}")
+    @router.get("/{proposal_id}", responses=problems({404: ["unknown-proposal"]}))
     async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
         """Return a proposal with its document, diff, evidence, and decision or grant."""
         async with engine.connect() as conn:
@@ -97,10 +121,15 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     return router
 
 
-def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms) -> APIRouter:
+def _draft_routes(units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
-    @router.post("", status_code=201, openapi_extra=body_schema(NewProposal))
+    @router.post(
+        "",
+        status_code=201,
+        responses=problems({422: ["idempotency-mismatch"]}),
+        openapi_extra=described(NewProposal, _PROPOSAL, *AUTHORITY, *PROMOTION),
+    )
     async def propose(
         request: Request, principal: Author, body: Annotated[NewProposal, Depends(json_body(NewProposal))]
     ) -> dict[str, Any]:
@@ -118,19 +147,31 @@ def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms:
             stored = await _load(unit.conn, principal, proposal_id)
             if not _is_repeat(stored, body, draft):
                 raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
+            await request_evaluation(unit, stored)
             await unit.sign_audit_head(principal.project)
         return proposal_to_json(stored)
 
-    @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(NewDecision))
+    return router
+
+
+def _decision_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms) -> APIRouter:
+    router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+
+    @router.post("/{proposal_id}/decisions", openapi_extra=described(NewDecision, _DECISION, *AUTHORITY, *PROMOTION))
     async def decisions(
         request: Request,
         principal: Reviewer,
         proposal_id: UUID,
         body: Annotated[NewDecision, Depends(json_body(NewDecision))],
     ) -> dict[str, Any]:
-        """Approve, reject, or request changes. An approval makes exactly `digest` live, or changes nothing."""
-        decision = DecisionRequest(presented_key(request), proposal_id, body.verdict, body.digest, body.reason)
-        async with units.begin() as unit:
+        """Approve, reject, or request changes. An approval makes exactly `digest` live, or changes nothing.
+
+        With a rollout plan it starts the rollout: `live` is the base, with the candidate for a part of the traffic.
+        """
+        verdict = (body.verdict, body.digest, body.reason, body.evaluation_digest)
+        plan = chosen_plan(body.rollout_plan, body.verdict)
+        decision = DecisionRequest(presented_key(request), proposal_id, *verdict, plan)
+        async with units.begin() as unit, naming_plan_field():
             decided, promoted = await decide_proposal(unit, principal, decision, terms)
         notifier.notify(promoted)
         return {"proposal": proposal_to_json(decided), "live": live_summary(promoted[0]) if promoted else None}

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.prompt_names import NameInPath
-from gatekeeper.api.request_body import Digest, OptionalReason, RequestBody, body_schema, json_body, presented_key
+from gatekeeper.api.request_body import Digest, OptionalReason, RequestBody, described, json_body, presented_key
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.use_cases.rollback import roll_back
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
@@ -26,7 +27,10 @@ def promotion_router(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> A
     """Return the route to roll a prompt back."""
     router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
 
-    @router.post("/{name:path}/rollback", openapi_extra=body_schema(Rollback))
+    @router.post(
+        "/{name:path}/rollback",
+        openapi_extra=described(Rollback, {"to_digest": None, "reason": "Wrong answers"}, *AUTHORITY, *PROMOTION),
+    )
     async def rollback(
         request: Request,
         principal: Reviewer,

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.boundary_problems import AUTHORITY, LINK, SUBJECT, refusals
 from gatekeeper.api.cookies import clear_session_cookies, set_session_cookies
-from gatekeeper.api.request_body import RequestBody, ShortText, body_schema, json_body, presented_key
+from gatekeeper.api.request_body import RequestBody, ShortText, described, json_body, presented_key
 from gatekeeper.domain.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
-from gatekeeper.domain.model import ApiKey, CreatedLink
+from gatekeeper.domain.model import ApiKey, CreatedLink, PersonAccess
 from gatekeeper.domain.person_roles import ROLES, Role, person_role
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.people import PersonRepository
@@ -18,7 +19,8 @@ from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import own_pages_only, require
-from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.problem_docs import problems
 from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
@@ -48,7 +50,11 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.post(
-        "/sessions", status_code=201, dependencies=[Depends(own_pages_only)], openapi_extra=body_schema(SignIn)
+        "/sessions",
+        status_code=201,
+        dependencies=[Depends(own_pages_only)],
+        openapi_extra=described(SignIn, {"token": "…"}, *LINK, *AUTHORITY, secured=False),
+        responses=problems({403: ["cross-origin"]}),
     )
     async def sign_in(
         request: Request, response: Response, body: Annotated[SignIn, Depends(json_body(SignIn))]
@@ -67,7 +73,7 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
             "expires_at": opened[0].expires_at,
         }
 
-    @router.post("/sessions/end")
+    @router.post("/sessions/end", openapi_extra=refusals(*AUTHORITY, "no-session"))
     async def sign_out(request: Request, response: Response, principal: Person) -> dict[str, Any]:
         """End the session of the request's key."""
         async with units.begin() as unit:
@@ -102,6 +108,10 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     return router
 
 
+def _person_view(person: PersonAccess) -> dict[str, Any]:
+    return {**asdict(person), "role": person_role(person.scopes)}
+
+
 def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes `/v1/people` and `/v1/sign-in-links`."""
     router = APIRouter(prefix="/v1", tags=["people"])
@@ -109,14 +119,20 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     @router.get("/people")
     async def people(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the people of the project by subject, with their scopes and role in this environment."""
-        [after] = decode_cursor(cursor, str)
+        scope = principal.project, principal.environment
+        keyset = Keyset("people", str, filters=scope)
+        [after] = keyset.decode(cursor)
         async with engine.connect() as conn:
-            found = await PersonRepository(conn).list_people(
-                principal.project, principal.environment, after or "", limit
-            )
-        return page([{**asdict(person), "role": person_role(person.scopes)} for person in found], limit, "subject")
+            found = await PersonRepository(conn).list_people(*scope, after or "", limit)
+        return keyset.page(found, limit, key=lambda person: [person.subject], view=_person_view)
 
-    @router.post("/sign-in-links", status_code=201, openapi_extra=body_schema(NewLink))
+    @router.post(
+        "/sign-in-links",
+        status_code=201,
+        openapi_extra=described(
+            NewLink, {"subject": "ann", "role": "reviewer"}, *AUTHORITY, *SUBJECT, "unknown-project"
+        ),
+    )
     async def make_link(
         request: Request, principal: Person, body: Annotated[NewLink, Depends(json_body(NewLink))]
     ) -> dict[str, Any]:

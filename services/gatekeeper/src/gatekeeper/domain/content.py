@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 from ratchet.prompt import Prompt, with_slot
 from ratchet.prompt.canonical import canonical_bytes, digest_of
@@ -32,6 +33,12 @@ def set_content(members: Sequence[str]) -> Content:
     Its digest is that of `ratchet.prompt.example_set_digest`.
     """
     return _content(canonical_bytes({"schema": "ratchet.examples/1", "examples": [*members]}))
+
+
+def evidence_digest(content: Mapping[str, Any]) -> str:
+    """Return the digest of what speaks for a proposal: its evidence and acceptance criteria."""
+    evidence = {"evidence": content["evidence"], "acceptance": content["acceptance"]}
+    return digest_of(canonical_bytes({"schema": "ratchet.evidence/1", **evidence}))
 
 
 def _content(canonical: bytes) -> Content:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gatekeeper.domain.content import evidence_digest
 from ratchet.prompt import Prompt, PromptError, foreign_syntax, parse, unified
 
 
@@ -13,7 +14,7 @@ def edit_kind(base_digest: str | None) -> str:
 
 def edit_content(why: str, base_digest: str | None, base: Prompt | None, draft: Prompt) -> dict[str, Any]:
     """Return the parts of a person's proposal that no column holds, under the names that `proposal.ready` has."""
-    return {
+    content: dict[str, Any] = {
         "diff": unified(base, draft),
         "evidence": {"regression_id": None, "feedback_ids": [], "execution_ids": [], "summary": why},
         "acceptance": [],
@@ -21,6 +22,7 @@ def edit_content(why: str, base_digest: str | None, base: Prompt | None, draft: 
         "rollback": None if base is None else base.to_dict(),
         "example_sets": [],
     }
+    return {**content, "evidence_digest": evidence_digest(content)}
 
 
 def syntax_warnings(document: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ratchet.signing import key_bytes, key_id, live_bytes, public_key, sign, verify
+from ratchet.signing import arms_bytes, key_bytes, key_id, live_bytes, public_key, sign, verify
 from shared.events.promotion import Signature
 
 
@@ -23,6 +23,10 @@ class Signer:
     def sign_live(self, payload: Mapping[str, object]) -> Signature:
         """Sign a `prompt.live` in its JSON form; see `ratchet.signing.live_bytes`."""
         return self._sign(live_bytes(payload))
+
+    def sign_arms(self, payload: Mapping[str, object]) -> Signature:
+        """Sign the rollout of a `prompt.live` in its JSON form; see `ratchet.signing.arms_bytes`."""
+        return self._sign(arms_bytes(payload))
 
     def sign_key(self, payload: Mapping[str, object]) -> Signature:
         """Sign a `key.changed` in its JSON form; see `ratchet.signing.key_bytes`."""

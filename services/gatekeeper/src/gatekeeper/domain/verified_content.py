@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeeper.domain.content import Content, example_content, set_content, version_content
+from gatekeeper.domain.content import Content, evidence_digest, example_content, set_content, version_content
 from ratchet.prompt import parse, prompt_name
 from shared.events.proposals import ExampleSet, ProposalReady
 
@@ -38,6 +38,7 @@ def verify_content(event: ProposalReady) -> VerifiedContent:
     content = event.model_dump(
         mode="json", include={"diff", "evidence", "acceptance", "rollback_digest", "rollback", "example_sets"}
     )
+    content["evidence_digest"] = evidence_digest(content)
     return VerifiedContent(tuple(versions), tuple(sets), tuple(examples), content)
 
 

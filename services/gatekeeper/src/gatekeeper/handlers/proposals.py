@@ -8,11 +8,15 @@ from gatekeeper.domain.signer import Signer
 from gatekeeper.domain.verified_content import VerifiedContent, mismatch_reason, verify_content
 from gatekeeper.storage.boundary_functions import call_function
 from gatekeeper.storage.contents import ContentRepository
+from gatekeeper.storage.proposals import ProposalRepository
+from gatekeeper.use_cases.evaluations import request_evaluation
 from gatekeeper.use_cases.grants import use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.errors import Permanent, Retryable
+from shared.events.erasure import subject_key
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.cloudevents import Received
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
@@ -28,6 +32,7 @@ class ProposalHandlers:
 
     signer: Signer
     clock: Clock
+    subjects: ErasedSubjects
 
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of these handlers."""
@@ -39,9 +44,13 @@ class ProposalHandlers:
     async def on_ready(self, tx: Tx, events: Sequence[Received[ProposalReady]]) -> None:
         """Store the contents of proposals and open them; a repeated or already withdrawn one changes nothing.
 
-        Clients are not notified here: `prompt.live` reaches every instance through Kafka.
+        Clients are not notified here: `prompt.live` reaches every instance through Kafka. A proposal with texts of an
+        erased user is dropped: the proposer withdraws it and makes another.
         """
         for received in events:
+            if await self.subjects.find(tx.conn, _users(received.event)):
+                self.subjects.count_dropped(1)
+                continue
             try:
                 contents = verify_content(received.event)
             except ValueError as error:
@@ -69,6 +78,12 @@ class ProposalHandlers:
         return UnitOfWork(tx, self.signer, self.clock.now(), *cause)
 
 
+def _users(event: ProposalReady) -> set[str]:
+    examples = (example for example_set in event.example_sets for example in example_set.examples)
+    users = {user for example in examples for user in (example.user, example.author) if user is not None}
+    return {subject_key(event.project, user) for user in users}
+
+
 async def _open(unit: UnitOfWork, event: ProposalReady, contents: VerifiedContent) -> None:
     repository = ContentRepository(unit.conn)
     await repository.save_versions(event.project, contents.versions)
@@ -90,4 +105,7 @@ async def _open(unit: UnitOfWork, event: ProposalReady, contents: VerifiedConten
         contents.content,
     )
     await use_grant(unit, event.project, event.environment, event.proposal_id)
+    stored = await ProposalRepository(unit.conn).get_proposal(event.project, event.environment, event.proposal_id)
+    if stored is not None:
+        await request_evaluation(unit, stored)
     await unit.sign_audit_head(event.project)

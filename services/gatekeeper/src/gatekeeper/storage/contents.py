@@ -1,7 +1,8 @@
 """Read and store contents by digest: versions, examples and example sets."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,9 @@ _VERSION = text(
     "SELECT digest, canonical, added_at FROM gatekeeper.prompt_versions WHERE project = :project AND digest = :digest"
 )
 _SETS = text("SELECT digest, canonical FROM gatekeeper.example_sets WHERE project = :project AND digest = ANY (:sets)")
+_EXAMPLES = text(
+    "SELECT digest, canonical FROM gatekeeper.examples WHERE project = :project AND digest = ANY (:digests)"
+)
 _REVOKED = text(
     """SELECT digest FROM gatekeeper.example_revocations
        WHERE project = :project AND environment IN ('*', :environment)"""
@@ -57,6 +61,19 @@ class ContentRepository:
         found = await self._conn.execute(_SETS, {"project": project, "sets": wanted}) if wanted else ()
         return {row.digest: json.loads(row.canonical)["examples"] for row in found}
 
+    async def list_slot_examples(
+        self, project: str, documents: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, list[dict[str, str]]]]:
+        """Return slot → examples of each document, for its filled slots. Raises KeyError if a text is not stored."""
+        filled = [_filled_slots(document) for document in documents]
+        sets = await self.list_set_members(project, {digest for slots in filled for digest in slots.values()})
+        digests = [digest for members in sets.values() for digest in members]
+        found = (await self._conn.execute(_EXAMPLES, {"project": project, "digests": digests})).all() if digests else []
+        texts = {row.digest: _example(row.canonical) for row in found}
+        return [
+            {slot: [texts[member] for member in sets[digest]] for slot, digest in slots.items()} for slots in filled
+        ]
+
     async def list_revoked_examples(self, project: str, environment: str) -> set[str]:
         """Return the digests of the examples that were revoked in an environment or the whole project."""
         found = await self._conn.execute(_REVOKED, {"project": project, "environment": environment})
@@ -68,3 +85,13 @@ class ContentRepository:
             statement = f"""INSERT INTO gatekeeper.{table} (project, digest, canonical)
                             VALUES (:project, :digest, :canonical) ON CONFLICT DO NOTHING"""
             await self._conn.execute(text(statement), rows)
+
+
+def _filled_slots(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return slot → digest of its example set, for the slots that hold one."""
+    return {name: slot["set"] for name, slot in document.get("slots", {}).items() if slot["set"] is not None}
+
+
+def _example(canonical: str) -> dict[str, str]:
+    example = json.loads(canonical)
+    return {"input": example["input"], "output": example["output"]}

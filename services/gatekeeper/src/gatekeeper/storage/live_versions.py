@@ -9,31 +9,37 @@ from typing import Any, cast
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatekeeper.domain.live_version import LiveKey, LiveRow, LiveVersion, live_event
+from gatekeeper.domain.live_version import ArmsRow, LiveKey, LiveRow, LiveSignatures, LiveVersion, live_event
+from gatekeeper.domain.rollout_plan import ALL
 from gatekeeper.storage.contents import ContentRepository
 from gatekeeper.storage.typed_rows import fetch_rows
 from shared.events.promotion import PromptLive, Signature
 
 _COLUMNS = """h.project, h.environment, h.name, h.target, h.digest, h.sequence, h.reason, h.decision_id,
-              h.grant_use_id, h.rollback_id, h.by, h.at, v.canonical"""
+              h.grant_use_id, h.rollback_id, h.rollout_change_id, r.decision_id AS rollout_decision_id, h.by, h.at,
+              v.canonical, c.weight, r.id AS rollout_id, r.plan_digest, r.salt, r.candidate_digest,
+              p.canonical::jsonb ->> 'unit' AS unit, w.canonical AS candidate"""
+_JOINED = """JOIN gatekeeper.prompt_versions v USING (project, digest)
+             LEFT JOIN gatekeeper.rollout_changes c ON c.id = h.rollout_change_id
+             LEFT JOIN gatekeeper.rollouts r ON r.id = c.rollout_id
+             LEFT JOIN gatekeeper.rollout_plans p ON (p.project, p.digest) = (r.project, r.plan_digest)
+             LEFT JOIN gatekeeper.prompt_versions w ON (w.project, w.digest) = (r.project, r.candidate_digest)"""
 _LIVE = text(
-    f"""SELECT {_COLUMNS}, s.key_id, s.signature
-        FROM gatekeeper.live h
-        JOIN gatekeeper.prompt_versions v USING (project, digest)
-        JOIN gatekeeper.live_signatures s USING (project, environment, name, sequence)
+    f"""SELECT {_COLUMNS}, s.key_id, s.signature, s.rollout_signature
+        FROM gatekeeper.live h {_JOINED}
+        JOIN gatekeeper.live_signatures s ON (s.project, s.environment, s.name, s.sequence)
+             = (h.project, h.environment, h.name, h.sequence)
         WHERE h.project = :project AND h.environment = :environment
           AND (CAST(:names AS text[]) IS NULL OR h.name = ANY (:names))"""
 )
 _ROW = text(
-    f"""SELECT {_COLUMNS} FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
+    f"""SELECT {_COLUMNS} FROM gatekeeper.live_history h {_JOINED}
         WHERE (h.project, h.environment, h.name, h.sequence) = (:project, :environment, :name, :sequence)"""
 )
 _SIGNATURE = text(
-    """INSERT INTO gatekeeper.live_signatures (project, environment, name, sequence, key_id, signature)
-       VALUES (:project, :environment, :name, :sequence, :key_id, :signature)"""
-)
-_EXAMPLES = text(
-    "SELECT digest, canonical FROM gatekeeper.examples WHERE project = :project AND digest = ANY (:digests)"
+    """INSERT INTO gatekeeper.live_signatures (project, environment, name, sequence, key_id, signature,
+                                               rollout_signature)
+       VALUES (:project, :environment, :name, :sequence, :key_id, :signature, :rollout_signature)"""
 )
 _HISTORY = text(
     """SELECT digest, base_digest, reason FROM gatekeeper.live_history
@@ -60,17 +66,18 @@ class LiveVersionRepository:
         values = {"project": project, "environment": environment, "names": None if names is None else list(names)}
         rows = (await self._conn.execute(_LIVE, values)).mappings().all()
         contents = await self._with_content(rows)
-        signatures = [Signature(key_id=row["key_id"], value=row["signature"]) for row in rows]
-        return [live_event(content, signature) for content, signature in zip(contents, signatures, strict=True)]
+        return [live_event(content, _signatures(row)) for content, row in zip(contents, rows, strict=True)]
 
     async def get_live_row(self, key: LiveKey) -> LiveRow:
         """Return a row of history that exists, with its content."""
         [found] = await self._with_content((await self._conn.execute(_ROW, asdict(key))).mappings().all())
         return found
 
-    async def save_signature(self, key: LiveKey, signature: Signature) -> None:
-        """Store the signature of a row of history."""
-        await self._conn.execute(_SIGNATURE, {**asdict(key), "key_id": signature.key_id, "signature": signature.value})
+    async def save_signatures(self, key: LiveKey, signatures: LiveSignatures) -> None:
+        """Store the signatures of a row of history."""
+        arms = None if signatures.arms is None else signatures.arms.value
+        values = {"key_id": signatures.live.key_id, "signature": signatures.live.value, "rollout_signature": arms}
+        await self._conn.execute(_SIGNATURE, {**asdict(key), **values})
 
     async def list_history(self, project: str, environment: str, name: str) -> list[LiveVersion]:
         """Return all versions that were live under a name, by sequence."""
@@ -91,29 +98,34 @@ class LiveVersionRepository:
         return await fetch_rows(self._conn, LiveKey, _SINCE, {"since": since})
 
     async def _with_content(self, rows: Sequence[Mapping[Any, Any]]) -> list[LiveRow]:
-        documents = [json.loads(row["canonical"]) for row in rows]
-        slots = [_filled_slots(document) for document in documents]
+        served = [json.loads(row["canonical"]) for row in rows]
+        candidates = {n: json.loads(row["candidate"]) for n, row in enumerate(rows) if _has_arms(row)}
         project = rows[0]["project"] if rows else ""
-        set_digests = {digest for filled in slots for digest in filled.values()}
-        sets = await ContentRepository(self._conn).list_set_members(project, set_digests)
-        digests = [digest for members in sets.values() for digest in members]
-        found = (await self._conn.execute(_EXAMPLES, {"project": project, "digests": digests})).all() if digests else []
-        texts = {row.digest: _example(row.canonical) for row in found}
+        examples = await ContentRepository(self._conn).list_slot_examples(project, [*served, *candidates.values()])
+        of_candidates = dict(zip(candidates, examples[len(served) :], strict=True))
         return [
             LiveRow(
-                **{field: row[field] for field in LiveRow.__slots__ if field not in {"document", "examples"}},
-                document=document,
-                examples={slot: [texts[member] for member in sets[digest]] for slot, digest in filled.items()},
+                **{field: row[field] for field in LiveRow.__slots__ if field not in {"document", "examples", "arms"}},
+                document=served[n],
+                examples=examples[n],
+                arms=_arms(row, candidates[n], of_candidates[n]) if n in candidates else None,
             )
-            for row, document, filled in zip(rows, documents, slots, strict=True)
+            for n, row in enumerate(rows)
         ]
 
 
-def _filled_slots(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return slot → digest of its example set, for the slots that hold one."""
-    return {name: slot["set"] for name, slot in document["slots"].items() if slot["set"] is not None}
+def _signatures(row: Mapping[Any, Any]) -> LiveSignatures:
+    key_id, arms = row["key_id"], row["rollout_signature"]
+    live = Signature(key_id=key_id, value=row["signature"])
+    return LiveSignatures(live, None if arms is None else Signature(key_id=key_id, value=arms))
 
 
-def _example(canonical: str) -> dict[str, str]:
-    example = json.loads(canonical)
-    return {"input": example["input"], "output": example["output"]}
+def _has_arms(row: Mapping[Any, Any]) -> bool:
+    return row["weight"] is not None and 0 < row["weight"] < ALL
+
+
+def _arms(
+    row: Mapping[Any, Any], document: Mapping[str, object], examples: Mapping[str, Sequence[Mapping[str, str]]]
+) -> ArmsRow:
+    facts = (row["rollout_id"], row["plan_digest"], row["weight"], row["salt"], row["unit"], row["candidate_digest"])
+    return ArmsRow(*facts, document, examples)

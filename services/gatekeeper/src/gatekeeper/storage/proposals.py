@@ -1,7 +1,7 @@
 """Read proposals. The functions of the database write them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,15 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatekeeper.domain.stored_proposal import PROPOSAL_COLUMNS, CoveringGrant, StoredDecision, StoredProposal
+from gatekeeper.domain.stored_proposal import (
+    PROPOSAL_COLUMNS,
+    AwaitedEvaluation,
+    CoveringGrant,
+    StoredDecision,
+    StoredEvaluation,
+    StoredProposal,
+)
+from gatekeeper.storage.acceptance import AcceptanceRepository
 
 _WHOLE = "p.content, v.canonical"
 _BRIEF = "p.content - CAST('{diff,rollback,example_sets}' AS text[]) AS content, NULL AS canonical"
@@ -17,12 +25,24 @@ _SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.
                     p.author_kind, p.state, p.revision, p.opened_at, {parts},
                     d.id AS decision_id, d.verdict, d.decided_by, d.decided_at, d.reason AS decision_reason,
                     d.expires_at AS decision_expires_at, d.hash AS decision_hash,
+                    d.evaluation_digest, d.evidence_digest, d.evaluation_rule AS decision_rule,
+                    gatekeeper.evaluation_rule(p) AS rule,
+                    e.id AS evaluation_id, e.report_digest, e.completed_at, e.content AS evaluation,
+                    ARRAY(SELECT y.verdict FROM gatekeeper.evaluations y WHERE y.proposal_id = p.id AND y.id <> e.id
+                          ORDER BY y.completed_at, y.id) AS earlier,
+                    q.requested_at, q.requested_by, q.attempt,
                     u.grant_id, u.used_at, g.given_by
              FROM gatekeeper.proposals p
              JOIN gatekeeper.prompt_versions v USING (project, digest)
              LEFT JOIN gatekeeper.decisions d ON d.proposal_id = p.id
              LEFT JOIN gatekeeper.grant_uses u ON u.proposal_id = p.id
              LEFT JOIN gatekeeper.grants g ON g.id = u.grant_id
+             LEFT JOIN LATERAL (SELECT * FROM gatekeeper.evaluations x WHERE x.proposal_id = p.id
+                                ORDER BY x.completed_at DESC, x.id DESC LIMIT 1) e ON true
+             LEFT JOIN LATERAL (SELECT * FROM gatekeeper.evaluation_requests x WHERE x.proposal_id = p.id
+                                AND x.revision > (SELECT count(*) FROM gatekeeper.evaluations y
+                                                  WHERE y.proposal_id = p.id)
+                                ORDER BY x.revision DESC LIMIT 1) q ON p.state = 'open'
              WHERE p.project = :project AND p.environment = :environment"""
 _BY_ID = text(f"{_SELECT.format(parts=_WHOLE)} AND p.id = :id")
 _FILTERED = """ AND (CAST(:state AS text) IS NULL OR p.state = :state)
@@ -64,7 +84,10 @@ class ProposalRepository:
         """Return a proposal; None if there is none in this environment."""
         values = {"project": project, "environment": environment, "id": proposal_id}
         row = (await self._conn.execute(_BY_ID, values)).first()
-        return None if row is None else _proposal(row)
+        if row is None:
+            return None
+        outcomes = await AcceptanceRepository(self._conn).list_outcomes(proposal_id)
+        return replace(_proposal(row), outcomes=outcomes)
 
     async def list_proposals(self, project: str, environment: str, query: ProposalQuery) -> list[StoredProposal]:
         """Return the proposals that match `query`, newest first."""
@@ -94,6 +117,11 @@ def _proposal(row: Row[Any]) -> StoredProposal:
         document=None if row.canonical is None else json.loads(row.canonical),
         decision=_decision(row),
         grant=None if row.grant_id is None else CoveringGrant(row.grant_id, row.given_by, row.used_at),
+        evaluation=_evaluation(row),
+        awaited_evaluation=None
+        if row.requested_at is None
+        else AwaitedEvaluation(row.requested_at, row.requested_by, row.attempt),
+        evaluation_rule=row.rule,
     )
 
 
@@ -108,4 +136,14 @@ def _decision(row: Row[Any]) -> StoredDecision | None:
         row.decision_reason,
         row.decision_expires_at,
         row.decision_hash,
+        row.evaluation_digest,
+        row.evidence_digest,
+        row.decision_rule,
     )
+
+
+def _evaluation(row: Row[Any]) -> StoredEvaluation | None:
+    if row.evaluation_id is None:
+        return None
+    content = row.evaluation if isinstance(row.evaluation, dict) else json.loads(row.evaluation)
+    return StoredEvaluation(row.evaluation_id, row.report_digest, row.completed_at, content, row.earlier)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from gatekeeper.domain.live_version import LiveKey
 from gatekeeper.domain.model import GrantUse
+from gatekeeper.storage.acceptance import AcceptanceRepository
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.decisions import emit_proposal_decided
@@ -21,5 +22,7 @@ async def use_grant(unit: UnitOfWork, project: str, environment: str, proposal_i
     proposal = await ProposalRepository(unit.conn).get_proposal(project, environment, proposal_id)
     assert proposal is not None
     promoted = await publish_live(unit, [LiveKey(project, environment, proposal.name, use.sequence)])
+    for live in promoted:
+        await AcceptanceRepository(unit.conn).watch(proposal, live.occurred_at)
     await emit_proposal_decided(unit, proposal, "approved", use.revision, use.given_by, grant_id=use.grant_id)
     return promoted

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from gatekeeper.domain.live_version import LiveKey, live_event, unsigned_payload
+from gatekeeper.domain.live_version import LiveKey, LiveSignatures, live_event, unsigned_payload
 from gatekeeper.storage.live_versions import LiveVersionRepository
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.events import derived_id
@@ -19,9 +19,11 @@ async def publish_live(unit: UnitOfWork, rows: Iterable[LiveKey]) -> list[Prompt
     promoted = []
     for row in rows:
         content = await repository.get_live_row(row)
-        signature = unit.signer.sign_live(unsigned_payload(content))
-        await repository.save_signature(row, signature)
-        live = live_event(content, signature)
+        payload = unsigned_payload(content)
+        arms = None if content.arms is None else unit.signer.sign_arms(payload)
+        signatures = LiveSignatures(unit.signer.sign_live(payload), arms)
+        await repository.save_signatures(row, signatures)
+        live = live_event(content, signatures)
         parts = (live.project, live.environment, live.name, str(live.sequence))
         await unit.emit(live, derived_id("prompt.live", *parts))
         promoted.append(live)
@@ -29,5 +31,6 @@ async def publish_live(unit: UnitOfWork, rows: Iterable[LiveKey]) -> list[Prompt
 
 
 def live_summary(live: PromptLive) -> dict[str, Any]:
-    """Return the JSON form of a live version without its document and examples."""
-    return live.model_dump(mode="json", exclude={"document", "examples"})
+    """Return the JSON form of a live version without its documents and examples."""
+    parts = {"document", "examples"}
+    return live.model_dump(mode="json", exclude={**dict.fromkeys(parts, True), "rollout": parts})

@@ -10,7 +10,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
         'policy_version', d.policy_version, 'by', d.decided_by, 'decided_at', gatekeeper.rfc3339(d.decided_at),
         'expires_at', gatekeeper.rfc3339(d.expires_at), 'uses', 1)
         || CASE WHEN d.form = 1 THEN '{}' ELSE jsonb_build_object(
-            'reason_digest', 'sha256:' || gatekeeper.sha256_hex(nullif(d.reason, ''))) END)
+            'reason_digest', 'sha256:' || gatekeeper.sha256_hex(nullif(d.reason, ''))) END
+        || CASE WHEN d.form <= 2 THEN '{}' ELSE jsonb_build_object(
+            'evidence_digest', d.evidence_digest, 'evaluation_rule', d.evaluation_rule) END)
 $$;
 
 -- Trigger: a decision needs a reviewing person who is not the author; canonical form and hash are computed here.
@@ -31,7 +33,7 @@ BEGIN
     IF EXISTS (SELECT FROM gatekeeper.link_makers(NEW.key_id) m WHERE gatekeeper.subject_key(m) = author_key) THEN
         PERFORM gatekeeper.refuse('author-made-link', 'the author of the proposal created the sign-in link of this session');
     END IF;
-    NEW.form := 2;
+    NEW.form := 3;
     NEW.canonical := gatekeeper.canonical_decision(NEW);
     NEW.hash := gatekeeper.sha256_hex(NEW.canonical);
     RETURN NEW;
@@ -43,12 +45,22 @@ BEGIN
     IF NEW.verdict = 'approved' AND gatekeeper.is_served(NEW.project, NEW.environment, NEW.name, NEW.digest) THEN
         PERFORM gatekeeper.refuse('no-change', 'the document is already live');
     END IF;
+    IF NEW.verdict = 'approved' AND EXISTS (
+            SELECT FROM gatekeeper.rollout_states s WHERE s.state IN ('running', 'paused')
+            AND (s.project, s.environment, s.name) = (NEW.project, NEW.environment, NEW.name)) THEN
+        PERFORM gatekeeper.refuse('rollout-open', 'a rollout of this prompt has not ended');
+    END IF;
+    IF NEW.rollout_plan IS NOT NULL AND NEW.base_digest IS NULL THEN
+        PERFORM gatekeeper.refuse('plan-needs-base', 'a first version has nothing to be compared with');
+    END IF;
     RETURN NEW;
 END $$;
 
--- Store a person's verdict about exactly this digest.
+-- Store a person's verdict about exactly this digest, and on the evaluation report `in_report` if that is given.
+-- `in_plan`: the digest of the rollout plan that is approved with it; null: all traffic at once.
 CREATE OR REPLACE FUNCTION gatekeeper.decide(
-    api_key text, in_proposal uuid, in_verdict text, in_digest text, in_reason text, lifetime interval, policy text
+    api_key text, in_proposal uuid, in_verdict text, in_digest text, in_reason text, lifetime interval, policy text,
+    in_report text DEFAULT NULL, in_plan text DEFAULT NULL
 ) RETURNS TABLE (decision_id uuid, revision integer, by text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -72,15 +84,19 @@ BEGIN
     END IF;
     moment := clock_timestamp();
     INSERT INTO gatekeeper.decisions (proposal_id, project, environment, name, verdict, digest, base_digest,
-                                      policy_version, decided_by, key_id, decided_at, expires_at, reason)
-    VALUES (p.id, p.project, p.environment, p.name, in_verdict, p.digest, p.base_digest,
-            policy, principal.subject, principal.key_id, moment, moment + lifetime, in_reason)
+                                      rollout_plan, evaluation_digest, policy_version, decided_by, key_id, decided_at, expires_at,
+                                      reason)
+    VALUES (p.id, p.project, p.environment, p.name, in_verdict, p.digest, p.base_digest, in_plan,
+            coalesce(in_report, gatekeeper.latest_evaluation(p.id)), policy, principal.subject, principal.key_id,
+            moment, moment + lifetime, in_reason)
     RETURNING * INTO d;
     UPDATE gatekeeper.proposals x SET state = in_verdict, revision = p.revision + 1 WHERE x.id = p.id;
     PERFORM gatekeeper.append_audit(d.project, 'proposal.decided', d.decided_by, jsonb_build_object(
         'proposal_id', p.id, 'decision_id', d.id, 'decision_hash', d.hash, 'verdict', d.verdict,
         'environment', d.environment, 'name', d.name, 'base_digest', d.base_digest, 'digest', d.digest,
-        'key_id', d.key_id) || gatekeeper.save_reason(d.project, d.reason));
+        'evaluation_digest', d.evaluation_digest, 'evidence_digest', d.evidence_digest, 'rollout_plan', d.rollout_plan,
+        'key_id', d.key_id)
+        || gatekeeper.save_reason(d.project, d.reason));
     RETURN QUERY SELECT d.id, p.revision + 1, d.decided_by;
 END $$;
 
@@ -96,6 +112,7 @@ BEGIN
         WHEN d.id IS NULL THEN 'unknown-decision'
         WHEN d.hash <> gatekeeper.sha256_hex(gatekeeper.canonical_decision(d)) THEN 'altered'
         WHEN d.verdict <> 'approved' THEN 'not-approved'
+        WHEN d.rollout_plan IS NOT NULL THEN 'other-plan'
         WHEN d.digest <> wanted.digest THEN 'digest-mismatch'
         WHEN (d.project, d.environment, d.name) <> (wanted.project, wanted.environment, wanted.name) THEN 'other-environment'
         WHEN EXISTS (SELECT FROM gatekeeper.live_history h WHERE h.decision_id = d.id) THEN 'already-used'

@@ -39,6 +39,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT CASE
         WHEN NOT EXISTS (SELECT FROM gatekeeper.prompt_versions v WHERE v.project = in_project AND v.digest = version)
             THEN 'unknown-version'
+        WHEN EXISTS (SELECT FROM gatekeeper.version_slots(in_project, version) s,
+                                 gatekeeper.set_examples(in_project, s.set_digest) m
+                     JOIN gatekeeper.example_revocations r ON r.project = in_project AND r.digest = m.digest
+                     WHERE r.environment IN ('*', in_environment)) THEN 'example-revoked'
         WHEN EXISTS (SELECT FROM gatekeeper.version_slots(in_project, version) s
                      LEFT JOIN gatekeeper.example_sets e ON e.project = in_project AND e.digest = s.set_digest
                      WHERE s.set_digest IS NOT NULL AND e.digest IS NULL)
@@ -46,10 +50,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
                                  gatekeeper.set_examples(in_project, s.set_digest) m
                      LEFT JOIN gatekeeper.examples e ON e.project = in_project AND e.digest = m.digest
                      WHERE e.digest IS NULL) THEN 'unknown-examples'
-        WHEN EXISTS (SELECT FROM gatekeeper.version_slots(in_project, version) s,
-                                 gatekeeper.set_examples(in_project, s.set_digest) m
-                     JOIN gatekeeper.example_revocations r ON r.project = in_project AND r.digest = m.digest
-                     WHERE r.environment IN ('*', in_environment)) THEN 'example-revoked'
         END
 $$;
 

@@ -83,8 +83,8 @@ DECLARE
 BEGIN
     PERFORM gatekeeper.lock_project(principal.project);
     PERFORM gatekeeper.check_service(principal.project, named);
-    PERFORM gatekeeper.check_scopes(principal, in_scopes, ARRAY['ingest', 'browser-ingest']);
-    IF NOT in_scopes <@ ARRAY['ingest', 'browser-ingest', 'read', 'operate'] THEN
+    PERFORM gatekeeper.check_scopes(principal, in_scopes, ARRAY['ingest', 'browser-ingest', 'evaluate']);
+    IF NOT in_scopes <@ ARRAY['ingest', 'browser-ingest', 'evaluate', 'read', 'operate'] THEN
         PERFORM gatekeeper.refuse('not-allowed', 'services can''t have the scopes of people');
     END IF;
     RETURN NEXT gatekeeper.add_key(ROW(new_id, principal.project, principal.environment, named, 'service',

@@ -21,14 +21,32 @@ BEGIN
     IF NEW.sequence <> coalesce(present.sequence, 0) + 1 THEN
         PERFORM gatekeeper.refuse('sequence', 'the sequence must be one more than the last');
     END IF;
+    IF NEW.rollback_id IS NULL AND NEW.rollout_change_id IS NULL
+       AND gatekeeper.open_rollout(NEW.project, NEW.environment, NEW.name) IS NOT NULL THEN
+        PERFORM gatekeeper.refuse('rollout-open', 'a rollout of this prompt has not ended');
+    END IF;
     PERFORM gatekeeper.refuse(gap, 'this version can''t be served')
     FROM gatekeeper.serving_refusal(NEW.project, NEW.environment, NEW.digest) gap WHERE gap IS NOT NULL;
     NEW.base_digest := CASE
         WHEN NEW.decision_id IS NOT NULL THEN gatekeeper.check_decision(NEW, present, halted)
         WHEN NEW.grant_use_id IS NOT NULL THEN gatekeeper.check_grant_use(NEW, present, halted)
+        WHEN NEW.rollout_change_id IS NOT NULL THEN gatekeeper.check_rollout_change(NEW, present, halted)
         ELSE gatekeeper.check_rollback(NEW, present) END;
     RETURN NEW;
 END $$;
+
+-- Return whether the arms in a `prompt.live` are those of a row of history; none if all get its document.
+CREATE OR REPLACE FUNCTION gatekeeper.has_arms_of(arms jsonb, change uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+    SELECT CASE WHEN c.weight BETWEEN 1 AND 9999 THEN
+        (arms ->> 'rollout_id', arms ->> 'digest', (arms ->> 'weight')::integer, arms ->> 'salt', arms ->> 'plan_digest')
+        = (r.id::text, r.candidate_digest, c.weight, r.salt, r.plan_digest) AND v.canonical::jsonb = arms -> 'document'
+        ELSE coalesce(arms, 'null') = 'null' END
+    FROM (SELECT change) given
+    LEFT JOIN gatekeeper.rollout_changes c ON c.id = given.change
+    LEFT JOIN gatekeeper.rollouts r ON r.id = c.rollout_id
+    LEFT JOIN gatekeeper.prompt_versions v ON (v.project, v.digest) = (r.project, r.candidate_digest)
+$$;
 
 -- Trigger: the outbox accepts no `prompt.live` that `live_history` does not contain, in whatever row of it.
 CREATE OR REPLACE FUNCTION gatekeeper.check_prompt_live_event() RETURNS trigger
@@ -42,7 +60,8 @@ BEGIN
         IF NOT EXISTS (SELECT FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
                        WHERE (h.project, h.environment, h.name, h.sequence, h.digest) = (live ->> 'project',
                            live ->> 'environment', live ->> 'name', (live ->> 'sequence')::bigint, live ->> 'digest')
-                       AND v.canonical::jsonb = live -> 'document') THEN
+                       AND v.canonical::jsonb = live -> 'document'
+                       AND gatekeeper.has_arms_of(live -> 'rollout', h.rollout_change_id)) THEN
             PERFORM gatekeeper.refuse('not-live', 'prompt.live must match a row of live_history');
         END IF;
     END LOOP;
@@ -52,7 +71,7 @@ END $$;
 -- Insert a row of history and its audit entry.
 CREATE OR REPLACE FUNCTION gatekeeper.go_live(
     in_project text, in_environment text, in_name text, in_target text, in_digest text, in_reason text,
-    in_decision uuid, in_use uuid, in_rollback uuid, in_by text, facts jsonb
+    in_decision uuid, in_use uuid, in_rollback uuid, in_by text, facts jsonb, in_change uuid DEFAULT NULL
 ) RETURNS SETOF gatekeeper.live_history
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -63,9 +82,10 @@ BEGIN
     entry := gatekeeper.append_audit(in_project, 'prompt.' || in_reason, in_by, facts || jsonb_build_object(
         'environment', in_environment, 'name', in_name, 'digest', in_digest, 'sequence', next_sequence));
     RETURN QUERY INSERT INTO gatekeeper.live_history (project, environment, name, sequence, target, digest, reason,
-                                                      decision_id, grant_use_id, rollback_id, by, audit_seq)
+                                                      decision_id, grant_use_id, rollback_id, rollout_change_id, by,
+                                                      audit_seq)
     VALUES (in_project, in_environment, in_name, next_sequence, in_target, in_digest, in_reason,
-            in_decision, in_use, in_rollback, in_by, entry)
+            in_decision, in_use, in_rollback, in_change, in_by, entry)
     RETURNING *;
 END $$;
 
@@ -104,6 +124,7 @@ BEGIN
     PERFORM gatekeeper.lock_project(p.project);
     SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal;
     IF gatekeeper.is_halted(p.project, p.environment)
+       OR gatekeeper.open_rollout(p.project, p.environment, p.name) IS NOT NULL
        OR gatekeeper.serving_refusal(p.project, p.environment, p.digest) IS NOT NULL OR gatekeeper.needs_person(p)
        OR p.state <> 'open' OR p.kind <> 'few_shot' OR p.author_kind <> 'service' OR p.base_digest IS DISTINCT
         FROM (SELECT l.digest FROM gatekeeper.live l

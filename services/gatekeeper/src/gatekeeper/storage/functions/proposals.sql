@@ -1,9 +1,13 @@
 -- Proposals.
 
--- Trigger: only state and revision of an open proposal can change.
+-- Trigger: only state and revision of an open proposal can change; and texts of erased examples are removed.
 CREATE OR REPLACE FUNCTION gatekeeper.check_proposal_update() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
+    IF NEW.content <> OLD.content AND to_jsonb(NEW) - 'content' = to_jsonb(OLD) - 'content'
+       AND NEW.content = gatekeeper.without_erased(OLD.project, OLD.content) THEN
+        RETURN NEW;
+    END IF;
     IF OLD.state <> 'open' OR NEW.revision <= OLD.revision
        OR to_jsonb(NEW) - '{state,revision}'::text[] <> to_jsonb(OLD) - '{state,revision}'::text[] THEN
         PERFORM gatekeeper.refuse('immutable', 'only state and revision of an open proposal can change');

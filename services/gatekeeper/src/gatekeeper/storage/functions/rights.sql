@@ -20,9 +20,17 @@ GRANT EXECUTE ON FUNCTION gatekeeper.promote, gatekeeper.use_grant, gatekeeper.o
     gatekeeper.record_declaration
     TO ratchet_gatekeeper;
 
--- The trigger of the outbox runs with the caller's rights. The first migration runs before the function exists.
-DO $$ BEGIN
-    IF to_regprocedure('gatekeeper.unpack_messages(bytea, bytea)') IS NOT NULL THEN
-        GRANT EXECUTE ON FUNCTION gatekeeper.unpack_messages TO ratchet_gatekeeper;
-    END IF;
+-- Functions of later migrations, which the first one does not have yet: the trigger of the outbox, which runs with the
+-- caller's rights, and those of evaluations, erasures and rollouts.
+DO $$
+DECLARE
+    later text;
+BEGIN
+    FOREACH later IN ARRAY ARRAY['unpack_messages', 'record_dataset', 'record_evaluation', 'set_evaluation_rule',
+                                 'evaluation_rule', 'target_evaluation_rule', 'erase_subject', 'remove_erased',
+                                 'start_rollout', 'change_rollout', 'steer_rollout', 'has_arms_of'] LOOP
+        IF to_regproc('gatekeeper.' || later) IS NOT NULL THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION gatekeeper.%I TO ratchet_gatekeeper', later);
+        END IF;
+    END LOOP;
 END $$;

@@ -15,7 +15,10 @@ BEGIN
     PERFORM gatekeeper.lock_project(NEW.project);
     IF NOT EXISTS (SELECT FROM gatekeeper.api_keys k WHERE k.key_id = NEW.key_id AND NOT k.revoked
                    AND k.subject_kind = 'person' AND k.subject = NEW.rolled_by AND 'review' = ANY (k.scopes)
-                   AND k.project = NEW.project AND k.environment = NEW.environment) THEN
+                   AND k.project = NEW.project AND k.environment = NEW.environment)
+       AND NOT (NEW.kind = 'example_revoked' AND NEW.to_digest = NEW.from_digest AND EXISTS (
+                SELECT FROM gatekeeper.erasures e
+                WHERE (e.project, e.requested_by, e.key_id) = (NEW.project, NEW.rolled_by, NEW.key_id))) THEN
         PERFORM gatekeeper.refuse('not-allowed', 'needs a person with the scope review in this environment');
     END IF;
     IF NOT EXISTS (SELECT FROM gatekeeper.live l WHERE (l.project, l.environment, l.name, l.digest)
