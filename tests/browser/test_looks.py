@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route, expect
 
 from tests.support.browser import DESKTOP, PHONE, Visitor, browse
 from tests.support.full_loop import Site
@@ -14,6 +14,10 @@ from tests.support.local import LocalRunner
 
 pytestmark = pytest.mark.postgres
 _MAX_BYTES = 150_000
+_REFRESH = """() => {
+    document.addEventListener("htmx:finally:request", () => (window.refreshed = true));
+    htmx.trigger(document.getElementById("page"), "refresh");
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,15 @@ def pages(site: Site) -> Iterator[str]:
     yield f"/prompts/{REPLY}/compare?a={versions[1]['digest']}&b={versions[0]['digest']}"
     yield from (
         "/few-shots",
+        "/datasets",
+        "/datasets/mail",
+        "/datasets/mail?state=rejected",
+        "/datasets/mail/propose",
+        "/annotation",
+        "/annotation/mail",
+        "/annotation/mail/results",
+        "/annotation/mail/results?state=agreed",
+        "/judges",
         "/quality",
         "/topics",
         "/topics/dead-letters?service=analyzer",
@@ -100,6 +113,41 @@ def test_dialogs_are_accessible(visitor: Visitor, site_with_data: Site) -> None:
         assert visitor.accessibility_violations() == [], dialog
         visitor.page.keyboard.press("Escape")
         visitor.page.locator(f"dialog#{dialog}").wait_for(state="hidden")
+
+
+def test_dialogs_of_annotation_are_accessible(visitor: Visitor, site_with_data: Site) -> None:
+    """Decide, propose a case, and add an execution to a queue."""
+    visitor.sign_in("reviewer", "expert")
+    opened = (
+        ("/annotation/mail/results", "Decide…"),
+        ("/annotation/mail/results?state=agreed", "Propose as a case…"),
+        ("/executions/hostile%2Froot", "Add to an annotation queue…"),
+    )
+    for number, (path, verb) in enumerate(opened):
+        visitor.open(path)
+        visitor.page.get_by_role("button", name=verb).first.click()
+        visitor.page.locator("dialog[open]").wait_for()
+        visitor.screenshot_to_folder(f"annotation-dialog-{number}")
+        assert visitor.accessibility_violations() == [], path
+
+
+def test_a_dialog_stays_open_when_an_earlier_refresh_arrives(visitor: Visitor, site_with_data: Site) -> None:
+    visitor.sign_in()
+    restore = next(item for item in site_with_data.items("/v1/proposals") if item["kind"] == "restore")
+    visitor.open(f"/proposals/{restore['id']}")
+    with visitor.page.expect_request("**/proposals/*") as requested:
+        held: list[Route] = []
+        visitor.page.route("**/proposals/*", lambda route: held.append(route))
+        visitor.page.evaluate(_REFRESH)
+    assert requested.value.headers["hx-request"] == "true"
+    visitor.page.keyboard.press("r")
+    visitor.page.locator("dialog#reject textarea").fill("It reads worse")
+    [refresh] = held
+    response = refresh.fetch()
+    refresh.fulfill(response=response, body=response.text().replace('id="reject"', 'id="another"'))
+    visitor.page.wait_for_function("window.refreshed")
+    expect(visitor.page.locator("dialog#reject")).to_be_visible()
+    expect(visitor.page.locator("dialog#reject textarea")).to_have_value("It reads worse")
 
 
 def test_lists_are_navigated_by_keyboard(visitor: Visitor, site_with_data: Site) -> None:

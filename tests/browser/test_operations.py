@@ -1,5 +1,6 @@
 """Tasks of operators and admins: topics, dead letters, audit, people and keys, connecting an app."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.browser import Visitor, browse
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
-from tests.support.hostile_site import park
+from tests.support.hostile_site import park, propose_cases
 from tests.support.local import LocalRunner
 from tests.support.uninstrumented import environment_without_coverage
 
@@ -52,6 +53,41 @@ def test_dead_letters_are_replayed_or_discarded_and_audited(browser: Browser, si
         eventually_sync(lambda: len(recorded_kinds()) == 2)
         operator.open("/audit?by=olga")
         operator.expect_text("olga")
+
+
+def test_cases_are_reviewed_and_published(browser: Browser, site: Site) -> None:
+    """A person accepts one case, rejects another, accepts the rest at once, and publishes; viewers only look."""
+    propose_cases(site)
+    with browse(browser, site) as reviewer:
+        reviewer.sign_in("reviewer", "rita")
+        page = reviewer.page
+        reviewer.open("/datasets")
+        page.get_by_role("link", name="mail").click()
+        reviewer.expect_text("returns-1")
+        page.get_by_role("button", name="Accept returns-1").click()
+        reviewer.expect_text("Accepted 1")
+        page.get_by_role("button", name="Reject returns-2").click()
+        reviewer.expect_text("Rejected 1")
+        page.get_by_role("button", name="Accept 3 shown…").click()
+        reviewer.confirm("accept-shown", "Accept")
+        reviewer.expect_text("Accepted 4")
+        page.get_by_role("button", name="Publish…").click()
+        assert reviewer.accessibility_violations() == []
+        reviewer.confirm("publish", "Publish")
+        reviewer.expect_text("latest")
+        reviewer.screenshot_to_folder("dataset-published")
+        with page.expect_download() as started:
+            page.get_by_role("link", name="Cases of version 1").click()
+        lines = started.value.path().read_text("utf-8").splitlines()
+        assert started.value.suggested_filename == "mail.jsonl"
+        assert [json.loads(line)["id"] for line in lines][:2] == ["returns-1", "returns-3"]
+    (version,) = site.items("/v1/datasets/mail/versions")
+    assert (version["cases"], version["clusters"], version["published_by"]) == (4, 3, "rita")
+    with browse(browser, site) as viewer:
+        viewer.sign_in("viewer", "vera")
+        viewer.open("/datasets/mail")
+        viewer.expect_text("Only makers and reviewers accept cases")
+        expect(viewer.page.get_by_role("button", name="Reject")).to_have_count(0)
 
 
 def test_the_audit_is_verified(admin: Visitor) -> None:

@@ -26,6 +26,18 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
             "asked for changes of a proposal for answer",
             f"/proposals/{_ID}",
         ),
+        (
+            "proposal.evaluated",
+            {"proposal_id": _ID, "name": "answer", "verdict": "inconclusive"},
+            "evaluated a proposal for answer: inconclusive",
+            f"/proposals/{_ID}",
+        ),
+        (
+            "evaluation-rule.set",
+            {"target": "bot", "rule": "advisory"},
+            "chose for bot: evaluations are advisory before an approval",
+            None,
+        ),
         ("prompt.promoted", {"name": "a/b"}, "made a version of a/b live", "/prompts/a%2Fb"),
         ("prompt.rolled_back", {"name": "answer"}, "rolled answer back to an earlier version", "/prompts/answer"),
         ("grant.given", {"name": "answer"}, "gave a grant for examples in answer", "/few-shots"),

@@ -27,14 +27,31 @@ from console.domain.execution_rows import (
         ({"kind": "label", "label": "polite", "name": "tone"}, ("tone polite", "")),
         ({"kind": "comment"}, ("comment", "")),
         ({"kind": "thumb"}, ("thumb", "")),
+        ({"kind": "thumb", "value": 1.0, "source": "implicit"}, ("thumb up (implicit)", "")),
+        ({"kind": "copy", "value": 0.0, "source": "implicit"}, ("not copied (implicit)", "")),
+        ({"kind": "requery", "value": 1.0, "source": "implicit"}, ("asked again (implicit)", "")),
+        ({"kind": "dwell", "value": 1200.0, "source": "implicit"}, ("dwell 1,200 ms (implicit)", "")),
+        ({"kind": "preference", "value": 1.0}, ("chosen", "good")),
+        ({"kind": "preference"}, ("preference", "")),
         ({"kind": "score", "value": 1.0, "name": "\u202eodd"}, ("<U+202E>odd 1", "")),
     ],
 )
 def test_feedback_in_words(fields: dict[str, Any], expected: tuple[str, str]) -> None:
-    feedback = {"name": None, "value": None, "label": None, "replaced": False, **fields}
+    feedback = {
+        "source": "explicit",
+        "about": "execution",
+        "mixed": False,
+        "name": None,
+        "value": None,
+        "label": None,
+        "replaced": False,
+        **fields,
+    }
     word = feedback_word(feedback)
     assert (word.text, word.kind) == expected
-    assert feedback_words([feedback, {**feedback, "replaced": True}]) == [word]
+    assert feedback_words([feedback, {**feedback, "replaced": True}, {**feedback, "mixed": True}]) == [word]
+    (whole,) = feedback_words([{**feedback, "about": "session"}])
+    assert (whole.text, whole.kind) == (f"{word.text} (whole session)", word.kind)
 
 
 def test_unknown_figures_are_empty() -> None:

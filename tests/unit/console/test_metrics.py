@@ -9,6 +9,7 @@ ITEM: dict[str, Any] = {
     "target": "bot", "metric": "score.wordiness", "kind": "score", "direction": "undeclared", "origin": "kind",
     "unit": "score", "scale": [0.0, 1.0], "aggregation": "mean", "floor_pp": 5.0, "safety": False, "labels": {},
     "declared": {"scale": [0, 10]}, "declared_for": None, "n": 1234, "uncounted": [],
+    "implicit": False, "weight": 1.0, "confidence": 1.0,
 }  # fmt: skip
 OUT = {"reason": "out_of_range", "word": None, "n": 3, "low": -1.0, "high": 8.0, "latest": "2026-01-01T00:00:00Z"}
 WORD = {**OUT, "reason": "unknown_label", "word": "partially <b>", "low": None, "high": None}
@@ -47,7 +48,7 @@ async def test_uncounted_values_are_listed_with_a_remedy(api: FakeServices) -> N
 
 
 async def test_rejected_values_have_no_definition(api: FakeServices) -> None:
-    nothing = dict.fromkeys(("kind", "direction", "origin", "unit", "scale", "aggregation", "floor_pp"))
+    nothing = dict.fromkeys(("kind", "direction", "origin", "unit", "scale", "aggregation", "floor_pp", "weight"))
     refused = {**OUT, "reason": "no_consent", "low": None, "high": None}
     text = await page(api, {**ITEM, **nothing, "metric": "", "n": 0, "uncounted": [refused]})
     assert "3 without consent to quality" in text
@@ -62,3 +63,10 @@ def test_metrics_that_need_attention_come_first() -> None:
 def test_declaration_of_the_target_is_the_one_changed() -> None:
     (target,) = metric_targets([{**ITEM, "metric": "score.a/b", "declared_for": "my bot"}])
     assert target.rows[0].api == "/v1/metrics/score.a%2Fb?target=my%20bot"
+
+
+async def test_implicit_metrics_are_marked_with_their_weight(api: FakeServices) -> None:
+    copies = {"metric": "implicit.copy", "kind": "copy", "implicit": True, "weight": 0.5, "confidence": 0.6}
+    text = await page(api, ITEM, {**ITEM, **copies, "direction": "higher_is_better"})
+    assert text.count(">implicit</span>") == 1
+    assert "weight 0.5, confidence 0.6" in text

@@ -35,8 +35,9 @@ def proposal(**parts: Any) -> dict[str, Any]:
         "project": "acme", "environment": "production", "author": "proposer", "author_kind": "service",
         "base_digest": DIGEST, "digest": OTHER, "opened_at": NOW, "document": FIXED, "rollback": BASE,
         "rollback_digest": DIGEST, "decision": None, "grant": None, "example_sets": [],
+        "evaluation": None, "evaluation_rule": "advisory",
         "evidence": {"summary": EVIL, "regression_id": None, "execution_ids": ["e1"], "feedback_ids": []},
-        "acceptance": [{"metric": "thumb", "comparison": ">=", "threshold": 0.85, "n": 100}],
+        "acceptance": [{"metric": "thumb", "comparison": ">=", "threshold": 0.85, "n": 100, "outcome": None}],
         **parts,
     }  # fmt: skip
 
@@ -136,7 +137,7 @@ async def test_effective_fix_says_so(site: FakeServices) -> None:
     site.answers[f"/v1/proposals/{fix['id']}"] = fix
     text = await page_of(site, f"/proposals/{fix['id']}")
     assert ">recovered</span> thumb is at 88.0 % [50.0 %, 70.0 %] n=100" in text
-    assert 'data-live="proposal prompt regression loop"' in text, "it is reported while the page is open"
+    assert 'data-live="proposal prompt regression loop evaluation"' in text, "it is reported while the page is open"
     site.answers[f"/v1/regressions/{known['id']}"] = {
         **known,
         "state": "open",
@@ -196,14 +197,32 @@ def test_overview_shows_the_version_measured_now() -> None:
 
 
 def test_feedback_metrics_come_before_operational_ones() -> None:
-    names = ("cost_usd", "implicit.thumb", "latency_ms", "thumb", "error_rate", "score.tone")
+    names = (
+        "cost_usd",
+        "implicit.copy",
+        "implicit.regenerate",
+        "implicit.thumb",
+        "latency_ms",
+        "thumb",
+        "error_rate",
+        "score.tone",
+    )
     streams = [
         {"target": "bot", "metric": name, "identity": "a", "verdict": "holds", "measurement": MEASURED,
          "compared_with": "b"} for name in names
     ]  # fmt: skip
     [found] = targets(streams, [], [], [])
     metrics = [row.metric for row in found.metrics]
-    assert metrics == ["score.tone", "thumb", "implicit.thumb", "cost_usd", "error_rate", "latency_ms"]
+    assert metrics == [
+        "score.tone",
+        "thumb",
+        "implicit.thumb",
+        "implicit.regenerate",
+        "implicit.copy",
+        "cost_usd",
+        "error_rate",
+        "latency_ms",
+    ]
 
 
 def test_incomplete_window_is_not_drawn_as_a_drop() -> None:
@@ -213,3 +232,16 @@ def test_incomplete_window_is_not_drawn_as_a_drop() -> None:
     begun = {**full[0], "start": "3", "n": 3, "mean": 0.0, "low": 0.0, "high": 0.9}
     [whole], [with_begun] = (targets([stream], course, [], []) for course in (full, [*full, begun]))
     assert whole.metrics[0].sparkline == with_begun.metrics[0].sparkline
+
+
+async def test_a_regression_of_a_judges_scores_shows_the_judges_agreement(site: FakeServices) -> None:
+    judged = {**regression(), "metric": "judge.helpful"}
+    site.answers[f"/v1/regressions/{judged['id']}"] = judged
+    agreement = {"value": 0.61, "low": 0.48, "high": 0.72, "n": 124}
+    site.answers["/v1/judges/helpful"] = {"name": "helpful", "agreement": agreement}
+    async with console_client(site) as client:
+        page = (await client.get(f"/regressions/{judged['id']}")).text
+        del site.answers["/v1/judges/helpful"]
+        unknown = (await client.get(f"/regressions/{judged['id']}")).text
+    assert "Cohen’s kappa with people is 0.61 [0.48, 0.72] (n=124)" in page
+    assert "its agreement with people is not measured here" in unknown

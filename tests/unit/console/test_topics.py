@@ -6,13 +6,13 @@ import pytest
 
 from tests.support.console import NOW, FakeServices, console_client
 
-SERVICES = ("analyzer", "collector", "gatekeeper", "proposer")
+SERVICES = ("analyzer", "collector", "evaluator", "gatekeeper", "proposer")
 LETTER = "01a2b3c4-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
 def no_data(api: FakeServices) -> FakeServices:
-    """Four services without data."""
+    """Five services without data."""
     for service in SERVICES:
         api.answers[f"/v1/ops/{service}/topics"] = ops_response()
         api.answers[f"/v1/ops/{service}/dead-letters"] = {"items": [], "next": None}
@@ -86,7 +86,7 @@ async def test_missing_permission_is_explained(no_data: FakeServices) -> None:
 async def test_dead_letter_is_shown_as_text(no_data: FakeServices) -> None:
     no_data.answers["/v1/ops/proposer/dead-letters"] = {
         "items": [dead_letter()],
-        "next": "2026-01-01T00:00:00+00:00",
+        "next": "abc",
     }
     async with console_client(no_data) as client:
         page = (await client.get("/topics/dead-letters?service=proposer")).text
@@ -96,7 +96,7 @@ async def test_dead_letter_is_shown_as_text(no_data: FakeServices) -> None:
     assert "x&lt;y" in page
     for act in ("replay", "discard"):
         assert f'data-api="/v1/ops/proposer/dead-letters/{LETTER}/{act}"' in page
-    assert "service=proposer&amp;before=2026-01-01T00%3A00%3A00%2B00%3A00" in page
+    assert "service=proposer&amp;cursor=abc" in page
 
 
 async def test_dead_letters_page_selects_a_service_that_has_some(no_data: FakeServices) -> None:
@@ -106,11 +106,11 @@ async def test_dead_letters_page_selects_a_service_that_has_some(no_data: FakeSe
         await client.get("/topics/dead-letters")
         none = (await client.get("/topics/dead-letters?service=analyzer")).text
         odd = await client.get("/topics/dead-letters?service=nobody")
-        earlier = await client.get("/topics/dead-letters?service=analyzer&before=2026-01-01T00:00:00%2B00:00")
+        earlier = await client.get("/topics/dead-letters?service=analyzer&cursor=abc")
     assert len(no_data.queries("/v1/ops/proposer/dead-letters")) == 1
     assert "No dead letters in the analyzer" in none
     assert (odd.status_code, earlier.status_code) == (404, 200)
-    assert no_data.queries("/v1/ops/analyzer/dead-letters")[1]["before"] == "2026-01-01T00:00:00+00:00"
+    assert no_data.queries("/v1/ops/analyzer/dead-letters")[1]["cursor"] == "abc"
 
 
 async def test_page_refreshes_with_its_own_query(no_data: FakeServices) -> None:

@@ -65,6 +65,7 @@ def build_app(
     app.state.templates, app.state.clock = template_environment(), clock
     install_error_pages(app)
     _add_middleware(app, settings, metrics)
+    app.mount("/static/swagger-ui", ImmutableStatic(directory=str(files("fastapi_swagger") / "resources")))
     app.mount("/static", ImmutableStatic(directory=str(files("console") / "static")), name="static")
     for page_router in PAGE_ROUTERS:
         app.include_router(page_router())

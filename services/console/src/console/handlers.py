@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.notifications import Notifications
+from shared.events.evaluation import DatasetPublished, EvaluationCompleted
 from shared.events.promotion import LoopHalted, LoopResumed, PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
+from shared.events.rollouts import RolloutAdvanced, RolloutConcluded, RolloutStarted
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Broadcast
 
@@ -17,9 +19,14 @@ NOTIFIED_EVENTS = (
     ProposalReady,
     ProposalWithdrawn,
     ProposalDecided,
+    EvaluationCompleted,
+    DatasetPublished,
     PromptLive,
     LoopHalted,
     LoopResumed,
+    RolloutStarted,
+    RolloutAdvanced,
+    RolloutConcluded,
 )
 _ALL_ENVIRONMENTS = ("loop.halted", "loop.resumed")
 

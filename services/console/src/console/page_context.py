@@ -68,7 +68,7 @@ class PageContext:
     def address(self, **params: object) -> str:
         """Return the address of this page with other parameters; those that are None are left out."""
         given = {name: value for name, value in params.items() if value is not None}
-        return f"{self.request.url.path}?{urlencode(given)}"
+        return f"{self.request.url.path}?{urlencode(given, doseq=True)}"
 
     def render(self, template: str, **values: object) -> HTMLResponse:
         """Return the page."""

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from console.domain import display, execution_rows
 from ratchet.formatting import short_digest
 from ratchet.sanitize import visible, visible_lines
+from shared.metric_catalog import is_implicit
 from shared.metric_format import plain
 
 
@@ -33,6 +34,7 @@ def template_environment() -> Environment:
         change=display.change,
         feedback_word=execution_rows.feedback_word,
         feedback_words=execution_rows.feedback_words,
+        cost=execution_rows.cost,
         figure=execution_rows.figure,
         interval=display.interval,
         pairs=execution_rows.pairs,
@@ -44,8 +46,10 @@ def template_environment() -> Environment:
         seen_lines=visible_lines,
         plain=plain,
         time=time_element,
+        token_kinds=execution_rows.token_kinds,
         tokens=execution_rows.tokens,
     )
+    environment.tests.update(implicit=is_implicit)
     environment.globals.update(static=static_addresses())
     return environment
 

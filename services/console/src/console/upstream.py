@@ -39,6 +39,16 @@ class Upstream:
             response.status_code, str(body.get("code")), str(body.get("title")), str(body.get("detail") or "")
         )
 
+    async def get_public(self, path: str) -> dict[str, Any]:
+        """Return the JSON object at a path that needs no key. Raises ServiceUnavailable."""
+        try:
+            response = (await self._client.get(path)).raise_for_status()
+            body = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise ServiceUnavailable(path) from error
+        assert isinstance(body, dict)
+        return body
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()

@@ -12,6 +12,7 @@ KINDS = (
     "prompt",
     "grant",
     "example",
+    "evaluation-rule",
     "observed",
     "loop",
     "dead-letter",
@@ -22,11 +23,20 @@ KINDS = (
 )
 """The subjects of entries: the part of their kind before the dot."""
 
-_VERDICTS = {"approved": "approved", "rejected": "rejected", "changes_requested": "asked for changes of"}
+_VERDICTS = {
+    "approved": "approved",
+    "rejected": "rejected",
+    "changes_requested": "asked for changes of",
+    "pass": "pass",
+    "fail": "fail",
+    "inconclusive": "inconclusive",
+}
 _SENTENCES = {
     "loop.halted": "halted promotions",
     "loop.resumed": "resumed promotions",
     "proposal.opened": "proposed a change of {name}",
+    "proposal.evaluated": "evaluated a proposal for {name}: {verdict}",
+    "evaluation-rule.set": "chose for {target}: evaluations are {rule} before an approval",
     "proposal.withdrawn": "withdrew a proposal",
     "proposal.decided": "{verdict} a proposal for {name}",
     "prompt.promoted": "made a version of {name} live",
@@ -47,7 +57,7 @@ _SENTENCES = {
     "key.revoked": "revoked a key of {subject}",
     "link.made": "made a sign-in link for {subject}",
 }
-_FIELDS = ("name", "topic", "consumer", "subject", "service", "events", "metric")
+_FIELDS = ("name", "topic", "consumer", "subject", "service", "events", "metric", "target", "rule")
 _READING_SCOPES = frozenset({"read", "operate"})
 """The scopes of a session's reading key, which the console uses."""
 _SHOWN_ELSEWHERE = frozenset({"at", "by", "kind", "schema", "project"})

@@ -12,6 +12,7 @@ from shared import metric_format
 _REASONS = {
     "unjoined": "without their execution",
     "no_consent": "without consent to quality",
+    "mixed_versions": "about a trace or session that several versions answered",
     "unknown_label": "of a label without a meaning",
     "neutral_label": "of a neutral label",
     "out_of_range": "outside the scale",
@@ -35,6 +36,7 @@ class MetricDefinitionRow:
     api: str
     kept: Mapping[str, Any]
     direction_text: str
+    implicit_text: str
 
     @property
     def declarable(self) -> bool:
@@ -75,7 +77,15 @@ def _row(item: JsonObject) -> MetricDefinitionRow:
         f"/v1/metrics/{quote(metric, safe='')}{query}",
         {name: value for name, value in item["declared"].items() if name != "direction"},
         "more good words are better" if item["kind"] == "label" else _DIRECTIONS.get(item["direction"] or "", ""),
+        _implicit(item),
     )
+
+
+def _implicit(item: JsonObject) -> str:
+    """Return how much a metric of what users did says, compared with a thumb; empty for what people said."""
+    if item["weight"] is None or not item["implicit"] or item["weight"] == 1:
+        return ""
+    return f"weight {item['weight']:g}, confidence {item['confidence']:g}"
 
 
 def _scale(item: JsonObject) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from console.domain.json_object import JsonObject
 from console.domain.sparkline import Sparkline, sparkline
+from shared.metric_catalog import built_in, definition_of, is_implicit
 
-_OPERATIONAL = frozenset({"error_rate", "latency_ms", "cost_usd"})
 _WORST_FIRST = ("regressed", "direction not declared", "inconclusive", "no baseline yet", "no data", "holds")
 _COMPARED = frozenset({"regressed", "inconclusive", "holds"})
 
@@ -96,10 +96,11 @@ def _version_in_use(windows: Sequence[JsonObject]) -> tuple[str | None, Sequence
     return used, [it for it in windows if it["identity"] == used or str(it["start"]) <= appeared]
 
 
-def _rank(metric: tuple[str, object]) -> tuple[int, str]:
-    """Sort explicit feedback first, then implicit feedback, then operational metrics."""
+def _rank(metric: tuple[str, object]) -> tuple[int, float, str]:
+    """Sort explicit feedback first, then implicit feedback by its weight, then operational metrics."""
     name = metric[0]
-    return (2 if name in _OPERATIONAL else 1 if name.startswith("implicit.") else 0), name
+    group = 2 if built_in(name) else 1 if is_implicit(name) else 0
+    return group, -definition_of(name).weight if group == 1 else 0.0, name
 
 
 def _without_partial_window(windows: Sequence[JsonObject]) -> Sequence[JsonObject]:

@@ -14,6 +14,7 @@ _ROLES = {
 _SCOPES = {
     "ingest": "send executions and feedback, receive prompts",
     "browser-ingest": "send feedback only, from the pages listed below; the key may be public",
+    "evaluate": "run an app's own function on the cases of evaluations",
     "read": "read everything",
     "operate": "operate topics, replay or discard dead letters",
 }

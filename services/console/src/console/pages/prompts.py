@@ -18,6 +18,7 @@ from console.domain.prompt_history import (
 from console.domain.side_by_side import diff_rows
 from console.errors import AccessDenied
 from console.page_context import NameInPath, Page, PageContext
+from console.pages.rollouts import latest_rollout
 from console.rendering import quoted
 from shared.web.pagination import Cursor
 
@@ -63,8 +64,11 @@ def prompt_pages() -> APIRouter:
 
 
 async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HTMLResponse:
-    it, history, instances = await page.gather(
-        get_prompt(page, name), _versions(page, name, _VERSION_PAGE_SIZE, cursor), page.get_or_none("/v1/instances")
+    it, history, instances, rollout = await page.gather(
+        get_prompt(page, name),
+        _versions(page, name, _VERSION_PAGE_SIZE, cursor),
+        page.get_or_none("/v1/instances"),
+        latest_rollout(page, name=name),
     )
     live = it["live"]["digest"] if it["live"] else None
     choices = rollback_choices(history["items"], history["next"] is None, history["previous"], live)
@@ -73,6 +77,7 @@ async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HT
     return page.render(
         "prompt.html",
         it=it,
+        rollout=rollout,
         versions=history["items"],
         older=page.address(cursor=history["next"]) if history["next"] else None,
         previous=history["previous"],

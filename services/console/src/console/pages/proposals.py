@@ -7,9 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from console.domain.bisection_summary import BisectionReport, summarize_bisection
+from console.domain.evaluation_summary import summarize_evaluation
 from console.domain.permissions import decision_rights
+from console.domain.rollout_summary import RolloutSummary
 from console.domain.side_by_side import diff_rows, foreign_template_syntax, lines_of, unfilled
 from console.page_context import Page, PageContext
+from console.pages.rollouts import latest_rollout
 from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 50
@@ -35,11 +39,14 @@ def proposal_pages() -> APIRouter:
     async def proposal(page: Page, proposal_id: UUID) -> HTMLResponse:
         found = await page.get(f"/v1/proposals/{proposal_id}")
         evidence = found["evidence"]
-        executions, people, live, regression = await page.gather(
+        executions, people, live, regression, run, bisection, rollout = await page.gather(
             _executions(page, evidence["execution_ids"]),
             page.get_or_none("/v1/people"),
             page.get_or_none(f"/v1/prompts/{quote(found['name'], safe='')}"),
             _regression(page, evidence["regression_id"]),
+            _latest_run(page, found),
+            _bisection(page, evidence["regression_id"]),
+            _rollout(page, found),
         )
         return page.render(
             "proposal.html",
@@ -51,6 +58,9 @@ def proposal_pages() -> APIRouter:
             executions=executions,
             regression=regression,
             live=live,
+            bisection=bisection,
+            rollout=rollout,
+            evaluation=summarize_evaluation(found, run, page.now),
             rights=decision_rights(found, page.viewer, people["items"] if people else None, page.kill_switch["halted"]),
         )
 
@@ -62,5 +72,23 @@ async def _executions(page: PageContext, ids: list[str]) -> list[dict[str, Any]]
     return list(found["items"]) if found else []
 
 
+async def _latest_run(page: PageContext, proposal: dict[str, Any]) -> dict[str, Any] | None:
+    if proposal["state"] != "open" or proposal["evaluation_rule"] == "none":
+        return None
+    found = await page.get_or_none("/v1/evaluations", proposal_id=proposal["id"], limit=1)
+    return found["items"][0] if found and found["items"] else None
+
+
+async def _rollout(page: PageContext, proposal: dict[str, Any]) -> RolloutSummary | None:
+    return await latest_rollout(page, proposal_id=proposal["id"]) if proposal["state"] == "approved" else None
+
+
 async def _regression(page: PageContext, regression_id: str | None) -> dict[str, Any] | None:
     return await page.get_or_none(f"/v1/regressions/{regression_id}") if regression_id else None
+
+
+async def _bisection(page: PageContext, regression_id: str | None) -> BisectionReport | None:
+    if not regression_id:
+        return None
+    found = await page.get_or_none("/v1/bisections", regression_id=regression_id, limit=1)
+    return summarize_bisection(found["items"][0]) if found and found["items"] else None

@@ -7,8 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from console.domain.annotation_rows import task_bodies
 from console.domain.charts import chart
+from console.domain.judge_rows import agreement_words
 from console.page_context import Page, PageContext
+from console.pages.annotation import list_queues
+from console.rendering import quoted
+from shared.metric_catalog import JUDGE
 from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 50
@@ -34,11 +39,13 @@ def regression_pages() -> APIRouter:
     @router.get("/{regression_id}")
     async def regression(page: Page, regression_id: UUID) -> HTMLResponse:
         found = await page.get(f"/v1/regressions/{regression_id}")
-        windows, bad, good, drafts = await page.gather(
+        windows, bad, good, drafts, queues, judge = await page.gather(
             page.get_or_none("/v1/quality/series", **_series_query(found)),
             _executions(page, found["affected_executions"]),
             _executions(page, found.get("good_executions", [])),
             page.get_or_none("/v1/drafts", regression_id=regression_id),
+            list_queues(page, found["target"]),
+            _judge(page, found["metric"]),
         )
         return page.render(
             "regression.html",
@@ -47,9 +54,23 @@ def regression_pages() -> APIRouter:
             bad=bad,
             good=good,
             drafts=drafts["items"] if drafts else [],
+            queues=queues,
+            judge=judge,
+            annotation_tasks=task_bodies([*(bad or ()), *(good or ())]),
         )
 
     return router
+
+
+async def _judge(page: PageContext, metric: str) -> str | None:
+    """Return how far the judge whose scores a metric has agrees with people; None for any other metric."""
+    if not metric.startswith(JUDGE):
+        return None
+    found = await page.get_or_none(f"/v1/judges/{quoted(metric.removeprefix(JUDGE))}")
+    if found is None:
+        return "its agreement with people is not measured here"
+    words = agreement_words(found["agreement"])
+    return f"Cohen’s kappa with people is {words.text} (n={words.n:,})"
 
 
 def _series_query(regression: dict[str, Any]) -> dict[str, object]:

@@ -1,17 +1,17 @@
 """Pages for operators: topics with their senders and consumers, and dead letters."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from console.domain.topic_health import parked, topics, topics_needing_attention
 from console.errors import ServiceUnavailable
 from console.page_context import Page, PageContext
 from shared.messaging.topics import SERVICES, WRITERS
+from shared.web.pagination import Cursor
 
-Service = Literal["analyzer", "collector", "gatekeeper", "proposer"]
+Service = Literal["analyzer", "collector", "evaluator", "gatekeeper", "proposer"]
 _PAGE_SIZE = 20
 
 
@@ -28,15 +28,13 @@ def topic_pages() -> APIRouter:
         )
 
     @router.get("/dead-letters")
-    async def dead_letters(
-        page: Page, service: Service | None = None, before: Annotated[datetime | None, Query()] = None
-    ) -> HTMLResponse:
+    async def dead_letters(page: Page, service: Service | None = None, cursor: Cursor = None) -> HTMLResponse:
         counts = parked(await _answers(page))
         with_letters = next((name for name, n in counts.items() if n), SERVICES[0])
         selected = service or with_letters
         path = f"/v1/ops/{selected}/dead-letters"
-        found = await page.get(path, before=before and before.isoformat(), limit=_PAGE_SIZE)
-        older = page.address(service=selected, before=found["next"]) if found["next"] else None
+        found = await page.get(path, cursor=cursor, limit=_PAGE_SIZE)
+        older = page.address(service=selected, cursor=found["next"]) if found["next"] else None
         return page.render("dead_letters.html", items=found["items"], older=older, service=selected, counts=counts)
 
     return router

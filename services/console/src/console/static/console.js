@@ -4,11 +4,13 @@ import { draw } from "./charts.js";
 import { listen } from "./live.js";
 import { submit, signIn } from "./forms.js";
 import { press } from "./keys.js";
+import { renewReservation, showReservation } from "./annotate.js";
 
 const page = () => document.getElementById("page");
 
 function opens(id, picked) {
   const dialog = document.getElementById(id);
+  if (document.querySelector(`[data-opens="${id}"]:disabled`)) return; // also by its key
   if (dialog && !dialog.open) dialog.showModal();
   if (picked) pick(dialog.querySelector("[data-picked]"), picked);
 }
@@ -60,6 +62,7 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => press(event, opens));
+document.addEventListener("input", renewReservation);
 
 document.addEventListener("htmx:after:swap", () => ready());
 
@@ -75,6 +78,7 @@ if (current) current.parentElement.scrollLeft = current.offsetLeft - current.par
 ready();
 listen(page);
 setInterval(() => localise(document), 5_000);
+setInterval(showReservation, 1_000);
 
 const signInForm = document.querySelector("[data-sign-in]");
 if (signInForm) {

@@ -13,12 +13,19 @@ function requestBody(form) {
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "checkbox" && !field.checked)) continue;
     if (field.type === "radio" && !field.checked) continue;
+    if (field.dataset.type === "path" || (field.dataset.optional !== undefined && !field.value)) continue;
     const read = READERS[field.dataset.type] ?? String;
     if (field.dataset.type === "list") (fields[field.name] ??= []).push(field.value);
+    else if (field.dataset.type === "json-list") (fields[field.name] ??= []).push(JSON.parse(field.value));
     else if (field.dataset.type === "hours") fields[field.name] = new Date(Date.now() + 3.6e6 * field.value).toISOString();
     else put(fields, field.name, read(field.value));
   }
   return fields;
+}
+
+// Return the address of a form; `{name}` in it is the value of its field of the type `path`.
+function address(form) {
+  return form.dataset.api.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
 }
 
 // Set a nested value, such as `document.messages.0.content`, in a document that is set already.
@@ -65,7 +72,8 @@ export function submit(event) {
   event.preventDefault();
   const form = event.target;
   return attempt(form, async () => {
-    const created = await post(form.dataset.api, requestBody(form), form.dataset.method);
+    const created = await post(address(form), requestBody(form), form.dataset.method);
+    if (form.dataset.next) await post(form.dataset.next, {}).catch(() => {}); // the page shows what is held, or none
     form.closest("dialog")?.close();
     form.reset();
     const shown = form.dataset.shows ? document.getElementById(form.dataset.shows) : null;

@@ -1,7 +1,11 @@
 // Keyboard shortcuts: j and k move through a list, a and r open the dialogs of a decision, ? shows help.
-const WRITING = "input, textarea, select, [contenteditable]";
+// A dialog that was closed just now keeps the focus for a moment.
+import { pressInTask } from "./annotate.js";
+
+const WRITING = ":is(input, textarea, select, [contenteditable]):not(dialog:not([open]) *)";
 
 export function press(event, opens) {
+  if (pressInTask(event)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(WRITING)) return;
   if (document.querySelector("dialog[open]")) return;
   const does = { j: () => step(1), k: () => step(-1), a: () => opens("approve"), r: () => opens("reject"), "?": () => opens("keys") };

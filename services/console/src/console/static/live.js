@@ -6,9 +6,10 @@ export function listen(page) {
   if (!document.querySelector(".bar")) return;
   let last = 0;
   let waiting = null;
+  const busy = () => document.querySelector("dialog[open]") || page().querySelector("form[data-draft]");
   const refresh = () => {
     waiting = null;
-    if (document.querySelector("dialog[open]") || page().querySelector("form[data-draft]")) {
+    if (busy()) {
       waiting = setTimeout(refresh, MIN_INTERVAL_MS);
       return;
     }
@@ -18,9 +19,15 @@ export function listen(page) {
   const soon = () => {
     if (waiting === null) waiting = setTimeout(refresh, Math.max(0, last + MIN_INTERVAL_MS - Date.now()));
   };
+  // A response that arrives after a dialog was opened would close it.
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (event.target !== page() || !busy()) return;
+    event.preventDefault();
+    soon();
+  });
   const wanted = () => ["loop.", ...(page().dataset.live || "").split(" ").filter(Boolean)];
   connect((topics) => topics.some((topic) => wanted().some((want) => topic.startsWith(want))) && soon(), soon);
-  if (wanted().includes("clock")) setInterval(soon, 5000);
+  setInterval(() => wanted().includes("clock") && soon(), 5000);
 }
 
 function connect(onTopics, onReconnect) {
