@@ -1,7 +1,8 @@
 """`make vectors`: digests of random documents, on which the clients in Python and JavaScript must agree.
 
-`python -m tests.client_digests COUNT [SEED]`. A third are mutated prompt documents, valid and invalid; the rest are
-JSON values with numbers of random bits and texts of all scripts. Integers that JSON.parse rounds are left out.
+`python -m tests.client_digests COUNT [SEED]`. A third are mutated prompt documents, valid and invalid; a third JSON
+values with numbers of random bits and texts of all scripts; the rest are buckets of random units of rollouts. Integers
+that JSON.parse rounds are left out.
 """
 
 import json
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ratchet.prompt import PromptError, parse
+from ratchet.prompt.buckets import bucket_of
 from ratchet.prompt.canonical import canonical_bytes, digest_of, normal
 from tests.support.prompt_inputs import documents, mutated
 from tests.support.sdk_js import SDK_JS, build, node
@@ -27,7 +29,10 @@ def lines(count: int, seed: int) -> Iterator[str]:
     known, characters = documents(), _characters()
     made = 0
     while made < count:
-        if made % 3 == 0:
+        text: str | None
+        if made % 3 == 2:
+            kind, text = "bucket", json.dumps([str(chances.random()), "".join(chances.choices(characters, k=8))])
+        elif made % 3 == 0:
             kind, text = "document", _mutated(known, chances)
         else:
             kind, text = "value", json.dumps(_value(chances, characters, 0), ensure_ascii=chances.random() < 0.5)
@@ -38,6 +43,8 @@ def lines(count: int, seed: int) -> Iterator[str]:
 
 
 def _answer(kind: str, value: Any) -> str:
+    if kind == "bucket":
+        return digest_of(str(bucket_of(*value)).encode())
     try:
         canonical = parse(value).canonical() if kind == "document" else canonical_bytes(normal(value, "value"))
     except PromptError as error:

@@ -1,4 +1,5 @@
 /** The client for servers: executions, feedback and prompts. */
+import { armOf } from "./delivery/arms.js";
 import { PromptCache } from "./delivery/prompt-cache.js";
 import { ServedPrompt, type Default } from "./delivery/served-prompt.js";
 import { Subscriber } from "./delivery/subscriber.js";
@@ -11,6 +12,8 @@ import { KnownDocuments } from "./sending/documents.js";
 import { executionItem, type ExecutionFields, type PromptLabel } from "./sending/executions.js";
 import { itemId, newId, type Id } from "./sending/items.js";
 import { derivedId } from "./sending/uuid.js";
+import { OpenAnswers } from "./sessions/open-answers.js";
+import { UserSession, type SessionOptions } from "./sessions/user-session.js";
 
 /** Options of the client for servers; each of the first ones has an environment variable, `RATCHET_…`. */
 export type Options = CommonOptions & {
@@ -33,6 +36,7 @@ export type Execution = ExecutionFields & {
 export class Ratchet extends FeedbackClient {
   readonly #subscriber: Promise<[PromptCache, Subscriber]>;
   readonly #firstWaitMs: number;
+  readonly #answers = new OpenAnswers();
   readonly #forgetExit: () => void;
   #cache: PromptCache | undefined;
 
@@ -71,7 +75,8 @@ export class Ratchet extends FeedbackClient {
     const id = fields.id === undefined ? newId() : itemId(fields.id);
     try {
       const used = prompts.map((prompt) => (prompt instanceof ServedPrompt ? prompt.use() : prompt));
-      this.sender.offer(executionItem(id, targetOf(target, prompts), used, fields, new Date()));
+      const arm = fields.arm ?? armOf(used.map((use) => (use && typeof use === "object" && "arm" in use ? use.arm : undefined)));
+      this.sender.offer(executionItem(id, targetOf(target, prompts), used, { ...fields, arm }, new Date()));
     } catch (error) {
       this.sender.refuse(id, error instanceof Error ? error.message : "a value can't be converted");
     }
@@ -88,14 +93,30 @@ export class Ratchet extends FeedbackClient {
   }
 
   /**
+   * Return a session, such as a conversation: it records executions and sends what the user did after each.
+   *
+   * `user` and `consent` are those of its executions and feedback, where they have none of their own. Steps are derived
+   * within one process, from the inputs and times of its calls.
+   */
+  session(id: Id, options: SessionOptions = {}): UserSession {
+    return new UserSession(this, this.#answers, id, options);
+  }
+
+  /**
    * Return the live version of a prompt, else `default`: a text, a document, or a parsed prompt.
    *
-   * Waits for at most `firstWaitMs`, at the first use of a name only; later versions are pushed. Rejects with NoPrompt
+   * `user` and `session` decide which arm of a gradual rollout is served: the same each time; without them the base.
+   * They are not sent. Waits for at most `firstWaitMs`, at the first use of a name only; later versions are pushed. Rejects with NoPrompt
    * where there is no live version and no default, and with PromptError for an invalid name or default.
    */
   async prompt(
     name: string,
-    options: { default?: Default | undefined; target?: string | undefined } = {},
+    options: {
+      default?: Default | undefined;
+      target?: string | undefined;
+      user?: Id | undefined;
+      session?: Id | undefined;
+    } = {},
   ): Promise<ServedPrompt> {
     const known = promptName(name);
     const [cache, subscriber] = await this.#subscriber;
@@ -103,7 +124,7 @@ export class Ratchet extends FeedbackClient {
     const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#firstWaitMs)));
     await Promise.race([subscriber.follow(known), deadline]);
     clearTimeout(timer);
-    return cache.serve(known, options.default, options.target);
+    return cache.serve(known, options.default, options.target, options);
   }
 
   /** Send what is pending for up to `timeoutMs`, then stop; false if anything was left unsent. */

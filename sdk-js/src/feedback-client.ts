@@ -46,10 +46,12 @@ export class FeedbackClient {
   }
 
   /**
-   * Send feedback about an execution, or about a whole trace (`traceId`), in the background; return its id.
+   * Send feedback about an execution, a whole trace (`traceId`) or a `session`, in the background; return its id.
    *
    * `value` by kind: thumb true or false; rating 1 to 5; score any number, with a `name`; label a word; comment and
-   * correction a text. An `id` that is not a UUID is replaced: on a server by one derived from it, in a page by a new
+   * correction a text; preference an object with `chosen` and `rejected`, each a text, messages or `{ execution_id }`, of
+   * which one may be left out: it is this execution's own output. What a user did: click and copy true (or left out) or
+   * false; dwell milliseconds; requery, regenerate, abandon and continue no value. An `id` that is not a UUID is replaced: on a server by one derived from it, in a page by a new
    * one.
    */
   feedback(executionId: Id | null | undefined, fields: FeedbackFields): string {

@@ -11,3 +11,4 @@ export { render, type Examples, type RenderedMessage } from "./prompt/render.js"
 export type { ExecutionFields, PromptLabel } from "./sending/executions.js";
 export type { Consent, FeedbackFields, FeedbackKind, Id } from "./sending/items.js";
 export type { Counters } from "./sending/queue.js";
+export { UserSession, type SessionOptions } from "./sessions/user-session.js";

@@ -258,3 +258,32 @@ test("a malformed public key and a missing target are errors", async (t) => {
   await assert.rejects(client.prompt("p", { default: "x" }), ConfigurationError);
   assert.throws(() => client.record({ input: "x" }), ConfigurationError);
 });
+
+test("calls of a session send the steps between them, for their user", async (t) => {
+  const server = await fakeServer(t);
+  const [client] = clientOf(t, server);
+  const question = "How do I reset my password?";
+  const options = { user: "ann", consent: { learning: true } };
+  const ids = [question, question, "How can I reset my password"].map((input) =>
+    client.session(7, options).record({ target: "bot", input }),
+  );
+  const session = client.session(7, options);
+  session.record({ target: "bot", input: "a part of the answer", parentId: ids[2] });
+  session.feedback({ kind: "rating", value: 2 });
+  session.end();
+  client.session({ odd: 1 }).record({ target: "bot", input: question });
+  assert.equal(await client.flush(), true);
+  const items = (path) => server.requests.filter((sent) => sent.path === path).flatMap((sent) => sent.items);
+  assert.deepEqual(
+    items("/v1/feedback").map(({ kind, execution_id, session, user }) => [kind, execution_id, session, user]),
+    [
+      ["regenerate", ids[0], undefined, "ann"],
+      ["requery", ids[1], undefined, "ann"],
+      ["rating", undefined, "7", "ann"],
+      ["abandon", ids[2], undefined, "ann"],
+    ],
+  );
+  const first = items("/v1/executions")[0];
+  assert.deepEqual([first.session, first.user, first.consent], ["7", "ann", { learning: true }]);
+  assert.equal(client.counters.refused, 0);
+});

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { bucketOf } from "../dist/delivery/arms.js";
 import { fitted } from "../dist/delivery/variables.js";
 import { liveText, trustedKeys, UntrustedPrompt, verified } from "../dist/delivery/verification.js";
 import { digestOf, keyId, sha256, verify } from "../dist/crypto.js";
@@ -16,6 +17,8 @@ import { executionItem } from "../dist/sending/executions.js";
 import { feedbackId, feedbackItem } from "../dist/sending/items.js";
 import { outcomeOf } from "../dist/sending/outcomes.js";
 import { derivedId } from "../dist/sending/uuid.js";
+import { inputPrint, nextStep } from "../dist/sessions/next-steps.js";
+import { OpenAnswers } from "../dist/sessions/open-answers.js";
 
 const read = (path) => JSON.parse(readFileSync(new URL(`../../tests/vectors/${path}`, import.meta.url), "utf8"));
 const at = (field) => (error) => error instanceof PromptError && error.field === field;
@@ -69,6 +72,15 @@ test("live prompts are signed as the same text", async () => {
     assert.ok(!(await verify(public_key, `${bytes} `, signature)));
   }
   for (const bad of ["", "A", "é", "=".repeat(43), `${public_key}AAAA`]) assert.ok(!(await verify(bad, "x", bad)));
+});
+
+test("units have the same buckets", async () => {
+  for (const { salt, prefix, first, digest } of read("client/buckets.json")) {
+    const ids = Array.from({ length: 10_000 }, (_, number) => `${prefix}${number}`);
+    const found = await Promise.all(ids.map((id) => bucketOf(salt, id)));
+    assert.deepEqual(found.slice(0, first.length), first);
+    assert.equal(await digestOf(found.join(",")), digest);
+  }
 });
 
 test("live payloads are served or refused alike", async () => {
@@ -165,3 +177,23 @@ function comparable({ kind, ...found }) {
   const amended = found.amended.map(([index, item]) => [index, JSON.parse(item.json)]);
   return { kind, ...found, amended };
 }
+
+test("next steps are derived alike", () => {
+  for (const { before, following, seconds, retried, step } of read("client/next_steps.json")) {
+    const answer = { executionId: "e", input: inputPrint(before), at: 0, retried };
+    assert.equal(nextStep(answer, inputPrint(following), seconds), step, JSON.stringify([before, following]));
+  }
+});
+
+test("steps of sessions are derived alike", () => {
+  for (const { calls, derived } of read("client/sessions.json")) {
+    let now = 0;
+    const answers = new OpenAnswers(() => now);
+    const found = calls.map(({ session, at, input, id }, number) => {
+      now = at;
+      if (input === undefined) return answers.end(session);
+      return answers.add(session, { executionId: id ?? `e${number}`, input: inputPrint(input) });
+    });
+    assert.deepEqual(found.map((each) => each.map(([answer, step]) => [answer.executionId, step])), derived);
+  }
+});

@@ -1,6 +1,7 @@
 /** Cache of verified live prompts, the trusted keys, and parsed defaults. */
 import { RatchetError, type Report } from "../errors.js";
 import { isObject } from "../prompt/canonical.js";
+import { assignArm, type Arm, type Units } from "./arms.js";
 import { ownPrompt, ServedPrompt, type Default, type OwnPrompt } from "./served-prompt.js";
 import { incompatibilities } from "./variables.js";
 import { verified, type LivePrompt, type Trust, type UntrustedPrompt } from "./verification.js";
@@ -38,11 +39,19 @@ export class PromptCache {
     return accepted;
   }
 
-  /** Return the live version, or the default where the app can't render it. Throws NoPrompt and PromptError. */
-  async serve(name: string, value: Default | undefined, target: string | undefined): Promise<ServedPrompt> {
+  /**
+   * Return the live version, or the default where the app can't render it. During a rollout it is that of the arm of
+   * `units`. Throws NoPrompt and PromptError.
+   */
+  async serve(
+    name: string,
+    value: Default | undefined,
+    target: string | undefined,
+    units: Units = {},
+  ): Promise<ServedPrompt> {
     const own = value === undefined ? undefined : await this.#own(value);
-    const live = this.#live.get(name);
-    if (!live || !own) return this.#served(name, live, own, target ?? live?.target);
+    const [live, arm] = await ofArm(this.#live.get(name), units);
+    if (!live || !own) return this.#served(name, live, own, target ?? live?.target, arm);
     const incompatible = incompatibilities(live.prompt, own.prompt);
     const unused = [...own.prompt.variables.keys()].filter((variable) => !live.prompt.variables.has(variable));
     if (
@@ -58,7 +67,7 @@ export class PromptCache {
         `${name} ${live.sequence}`,
         `the live version of ${name} does not use ${unused.join(", ")} of the app's default`,
       );
-    return this.#served(name, incompatible.length ? undefined : live, own, target ?? live.target);
+    return this.#served(name, incompatible.length ? undefined : live, own, target ?? live.target, arm);
   }
 
   #served(
@@ -66,8 +75,9 @@ export class PromptCache {
     live: LivePrompt | undefined,
     own: OwnPrompt | undefined,
     target: string | undefined,
+    arm: Arm | undefined,
   ): ServedPrompt {
-    return new ServedPrompt(name, live, own, target, (error) => this.#once(`${name} values`, error.message));
+    return new ServedPrompt(name, live, own, target, (error) => this.#once(`${name} values`, error.message), arm);
   }
 
   #own(value: Default): Promise<OwnPrompt> {
@@ -118,4 +128,13 @@ export class PromptCache {
     }
     return true;
   }
+}
+
+/** Return what a call gets of a live prompt, and its arm; no arm where no rollout is going on. */
+async function ofArm(live: LivePrompt | undefined, units: Units): Promise<[LivePrompt | undefined, Arm | undefined]> {
+  if (!live?.arms) return [live, undefined];
+  const arm = await assignArm(live.arms, units);
+  if (arm !== "candidate") return [live, arm];
+  const { prompt, digest, examples } = live.arms;
+  return [{ ...live, prompt, digest, examples }, arm];
 }

@@ -6,6 +6,7 @@ import { fromText, parse, type Prompt } from "../prompt/document.js";
 import { PromptError } from "../prompt/errors.js";
 import { render, type RenderedMessage } from "../prompt/render.js";
 import type { UsedPrompt } from "../sending/executions.js";
+import type { Arm } from "./arms.js";
 import { fitted } from "./variables.js";
 import type { LivePrompt } from "./verification.js";
 
@@ -45,6 +46,8 @@ export class ServedPrompt {
     own: OwnPrompt | undefined,
     readonly target: string | undefined,
     report: Report,
+    /** That of a rollout. */
+    readonly arm?: Arm | undefined,
   ) {
     const version = live ?? own;
     if (!version) throw new NoPrompt(name);
@@ -98,7 +101,8 @@ export class ServedPrompt {
   /** Return how an execution refers to it; a default includes its document, which the server may not have. */
   use(): UsedPrompt {
     const own = !this.live || this.#fallback;
-    return { name: this.name, digest: this.digest, document: own ? this.#rendered.prompt.canonical : undefined };
+    if (own) return { name: this.name, digest: this.digest, document: this.#rendered.prompt.canonical };
+    return { name: this.name, digest: this.digest, document: undefined, arm: this.arm };
   }
 
   get #rendered(): OwnPrompt {

@@ -5,7 +5,10 @@ import { canonicalText, isObject, normal } from "../prompt/canonical.js";
 import { exampleSetDigest, promptDigest } from "../prompt/digests.js";
 import { parse, type Prompt } from "../prompt/document.js";
 import type { Examples } from "../prompt/render.js";
+import { BUCKETS, type CandidateArm } from "./arms.js";
 
+const SIGNED_ARMS = ["project", "environment", "name", "digest", "sequence"];
+const ARM_FIELDS = ["rollout_id", "plan_digest", "weight", "salt", "unit", "digest"];
 const SIGNED = ["project", "environment", "name", "target", "digest", "sequence", "reason", "authorisation"];
 
 /** A prompt that must not be served; the message says why. */
@@ -32,6 +35,8 @@ export type LivePrompt = {
   readonly prompt: Prompt;
   readonly digest: string;
   readonly examples: Examples;
+  /** The other arm of a rollout. */
+  readonly arms?: CandidateArm | undefined;
 };
 
 /** Return public keys by their ids. Throws for a malformed key. */
@@ -44,6 +49,17 @@ export async function liveText(live: Readonly<Record<string, unknown>>): Promise
   const examples_digest = await digestOf(canonicalText(normal(live.examples, "examples")));
   const facts = Object.fromEntries(SIGNED.map((field) => [field, normal(present(live, field), "payload")]));
   return canonicalText({ ...facts, schema: "ratchet.live/1", examples_digest });
+}
+
+/** Return the signed text of the rollout of a `prompt.live`, which binds the live version that it belongs to. */
+export async function armsText(live: Readonly<Record<string, unknown>>): Promise<string> {
+  const arms = live.rollout;
+  if (!isObject(arms)) throw new UntrustedPrompt("it is malformed: rollout");
+  const facts = Object.fromEntries(SIGNED_ARMS.map((field) => [field, normal(present(live, field), "payload")]));
+  const candidate = ARM_FIELDS.map((field) => [`candidate_${field}`, normal(present(arms, field), "payload")]);
+  const candidate_examples_digest = await digestOf(canonicalText(normal(arms.examples, "examples")));
+  const schema = "ratchet.live-rollout/1";
+  return canonicalText({ ...facts, ...Object.fromEntries(candidate), schema, candidate_examples_digest });
 }
 
 /**
@@ -64,7 +80,7 @@ export async function verified(payload: unknown, trust: Trust, current?: LivePro
   if (current && live.sequence < current.sequence) {
     throw new UntrustedPrompt(`its sequence ${live.sequence} is lower than ${current.sequence}`);
   }
-  if (current && live.sequence === current.sequence && live.digest !== current.digest) {
+  if (current && live.sequence === current.sequence && contentOf(live) !== contentOf(current)) {
     throw new UntrustedPrompt(`its sequence ${live.sequence} has another content already`);
   }
   return live;
@@ -98,7 +114,30 @@ async function signed(payload: unknown, trust: Trust): Promise<LivePrompt> {
     prompt,
     digest,
     examples: await namedExamples(payload.examples, prompt),
+    arms: (payload.rollout ?? null) === null ? undefined : await candidateArm(payload, trust),
   };
+}
+
+/** Return the candidate of a payload whose base is verified. Its own signature binds it to that. */
+async function candidateArm(payload: Readonly<Record<string, unknown>>, trust: Trust): Promise<CandidateArm> {
+  const arms = payload.rollout;
+  if (!isObject(arms) || !isObject(arms.signature)) throw new UntrustedPrompt("it is malformed: rollout");
+  const publicKey = trust.keys.get(arms.signature.key_id as string);
+  if (publicKey === undefined || !(await verify(publicKey, await armsText(payload), arms.signature.value as string)))
+    throw new UntrustedPrompt("the signature of its rollout is invalid");
+  const prompt = parse(present(arms, "document"), "document");
+  const digest = await promptDigest(prompt);
+  if (digest !== arms.digest) throw new UntrustedPrompt("the digest of its candidate is not that of the document");
+  const { weight, unit } = arms;
+  const isWeight = typeof weight === "number" && Number.isSafeInteger(weight) && weight > 0 && weight < BUCKETS;
+  if (!isWeight || (unit !== "user" && unit !== "session" && unit !== "execution"))
+    throw new UntrustedPrompt("the weight or unit of its rollout is unknown");
+  const [rolloutId, salt] = [String(arms.rollout_id), String(arms.salt)];
+  return { rolloutId, weight, salt, unit, prompt, digest, examples: await namedExamples(arms.examples, prompt) };
+}
+
+function contentOf({ digest, arms }: LivePrompt): string {
+  return JSON.stringify([digest, arms && [arms.rolloutId, arms.weight, arms.salt, arms.unit, arms.digest]]);
 }
 
 /** Return the examples by slot; they must be the sets that the signed document names. */

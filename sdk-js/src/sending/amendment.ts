@@ -4,7 +4,7 @@ import type { Body, Item } from "./items.js";
 
 const REQUIRED = {
   executions: ["id", "target"],
-  feedback: ["id", "execution_id", "trace_id", "kind", "value"],
+  feedback: ["id", "execution_id", "trace_id", "session", "kind", "value"],
 };
 const PATH = /^(?:\[0\]\.)?([a-z_]+)(?:\[(\d+)\]|\.([^]+))?/;
 

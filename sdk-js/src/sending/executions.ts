@@ -1,4 +1,5 @@
 /** Executions as the server's JSON body. An optional field that can't be converted is left out. */
+import type { Arm } from "../delivery/arms.js";
 import type { Json } from "../prompt/canonical.js";
 import { addFields, SHARED, type Body, type Consent, type Convert, type Fields, type Id, type Item } from "./items.js";
 import { clean, identifier, InvalidValue, number, plain, scalar, text } from "./values.js";
@@ -7,9 +8,33 @@ import { clean, identifier, InvalidValue, number, plain, scalar, text } from "./
 export type PromptLabel = { name: string; digest?: string | undefined; version?: Id | undefined };
 
 /** A prompt that an execution used, with its canonical `document` where the server may not have it. */
-export type UsedPrompt = { readonly name: string; readonly digest: string; readonly document?: string | undefined };
+export type UsedPrompt = {
+  readonly name: string;
+  readonly digest: string;
+  readonly document?: string | undefined;
+  /** That of the rollout that was going on. */
+  readonly arm?: Arm | undefined;
+};
 
-/** The facts of one LLM call; all optional. `cost` in US dollars; `usage` may have the provider's own names. */
+/** A retrieved document: its text, its id, or both. */
+export type RetrievedContext = { id?: Id; text?: string; score?: number };
+
+/** A call of a tool; `arguments` and `result` are text or any JSON. */
+export type ToolCall = {
+  name: string;
+  arguments?: unknown;
+  result?: unknown;
+  outcome?: Outcome;
+  latencyMs?: number;
+};
+export type Outcome = "ok" | "error" | "refused" | "timeout";
+
+/**
+ * The facts of one LLM call; all optional. `cost` in US dollars, or in `currency` (ISO 4217).
+ *
+ * `usage` may have the provider's own names. `contexts` are texts or documents, `tools` names or calls, also in the
+ * forms of providers' clients.
+ */
 export type ExecutionFields = {
   id?: Id | undefined;
   traceId?: Id | undefined;
@@ -18,15 +43,17 @@ export type ExecutionFields = {
   parameters?: Readonly<Record<string, unknown>> | undefined;
   input?: unknown;
   output?: unknown;
-  contexts?: readonly unknown[] | undefined;
-  tools?: readonly unknown[] | undefined;
+  contexts?: readonly (string | RetrievedContext | unknown)[] | undefined;
+  tools?: readonly (string | ToolCall | unknown)[] | undefined;
   arm?: string | undefined;
   user?: Id | undefined;
   session?: Id | undefined;
   usage?: unknown;
   cost?: number | string | undefined;
+  currency?: string | undefined;
   latencyMs?: number | undefined;
-  outcome?: "ok" | "error" | "refused" | "timeout" | undefined;
+  timeToFirstTokenMs?: number | undefined;
+  outcome?: Outcome | undefined;
   scores?: Readonly<Record<string, number | null>> | undefined;
   attributes?: Readonly<Record<string, unknown>> | undefined;
   consent?: Consent | undefined;
@@ -40,6 +67,7 @@ const FIELDS: Fields = {
   arm: ["arm", identifier],
   session: ["session", identifier],
   outcome: ["outcome", identifier],
+  currency: ["currency", identifier],
   input: ["input", written],
   output: ["output", written],
   parameters: ["parameters", membersBy("parameters", scalar)],
@@ -50,6 +78,7 @@ const FIELDS: Fields = {
   usage: ["usage", usage],
   cost: ["cost", amount],
   latency_ms: ["latencyMs", amount],
+  time_to_first_token_ms: ["timeToFirstTokenMs", amount],
   ...SHARED,
 };
 
@@ -129,23 +158,38 @@ function entriesOf(value: unknown): [string, unknown][] {
 
 /** Return token counts by the provider's names, which the server maps to its own; other details are left out. */
 function usage(value: unknown): Json {
-  const counts = entriesOf(value).flatMap(([name, item]): [string, number][] => {
-    const count = typeof item === "bigint" ? Number(item) : item;
-    return typeof count === "number" && Number.isInteger(count) && count >= 0 ? [[name, count]] : [];
+  const counts = entriesOf(value).flatMap(([name, item]): [string, Json][] => {
+    const found = isPlain(item) ? usageDetails(item) : count(item);
+    return found === null ? [] : [[name, found]];
   });
   return counts.length ? Object.fromEntries(counts) : null;
 }
 
-function listOf(name: string, convert: (value: unknown) => Json): Convert {
+function usageDetails(details: object): Json {
+  const counts = Object.entries(details).filter(([, item]) => count(item) !== null);
+  return counts.length ? Object.fromEntries(counts.map(([name, item]) => [name, count(item)])) : null;
+}
+
+function count(value: unknown): number | null {
+  const found = typeof value === "bigint" ? Number(value) : value;
+  return typeof found === "number" && Number.isInteger(found) && found >= 0 ? found : null;
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function listOf(name: string, convert: (value: unknown, drop: Drop) => Json): Convert {
   return (value, dropped) => {
     const single = typeof value === "string" || !(Symbol.iterator in Object(value));
     const given = single ? [value] : [...(value as Iterable<unknown>)];
     const found = given.flatMap((item, index) => {
+      const path = `${name}[${index}]`;
       try {
-        const converted = convert(item);
+        const converted = convert(item, (member) => dropped.push(`${path}.${member}`));
         return converted === null ? [] : [converted];
       } catch {
-        dropped.push(`${name}[${index}]`);
+        dropped.push(path);
         return [];
       }
     });
@@ -153,18 +197,54 @@ function listOf(name: string, convert: (value: unknown) => Json): Convert {
   };
 }
 
-/** Return a retrieved text: a string, or the text of a document. */
-function context(value: unknown): Json {
-  const found = plain(value);
-  const parts = typeof found === "object" && found !== null && !Array.isArray(found) ? found : {};
-  const texts = [parts.page_content, parts.text, parts.content].filter((part) => typeof part === "string");
-  return texts[0] ?? text(found);
+/** Record the name of a member that was left out. */
+type Drop = (member: string) => void;
+
+/** Return the members that can be converted. */
+function known(given: Body, readers: Record<string, (value: unknown) => Json>, drop: Drop): Body {
+  const found: Body = {};
+  for (const [name, read] of Object.entries(readers)) {
+    try {
+      const value = given[name] ?? null;
+      const converted = value === null ? null : read(value);
+      if (converted !== null) found[name] = converted;
+    } catch {
+      drop(name);
+    }
+  }
+  return found;
 }
 
-/** Return the name of a tool, given as a name, a declaration or a function. */
-function tool(value: unknown): Json {
-  const { name, function: inner } = Object(value) as { name?: unknown; function?: { name?: unknown } };
-  const found = identifier(typeof value === "string" ? value : (name ?? inner?.name));
-  if (found === null) throw new InvalidValue("must name a tool");
-  return found;
+/** Return a retrieved text, or `{id, text, score}` of a document that has more than its text. */
+function context(value: unknown, drop: Drop): Json {
+  const found = plain(value);
+  if (!isPlain(found)) return text(found);
+  const parts = found as Body;
+  const content = [parts.page_content, parts.text, parts.content].find((part) => typeof part === "string");
+  const rest = known(parts, { id: identifier, score: number }, drop);
+  if (content === undefined) return "id" in rest ? rest : text(found);
+  return Object.keys(rest).length ? { ...rest, text: content } : content;
+}
+
+/** Return the name of a tool (given as a name, a declaration or a function), or a call of it with what is known. */
+function tool(value: unknown, drop: Drop): Json {
+  const call = (typeof value === "string" ? { name: value } : Object(value)) as Record<string, unknown>;
+  const inner = Object(call.function) as Record<string, unknown>;
+  const name = identifier(call.name ?? inner.name);
+  if (name === null) throw new InvalidValue("must name a tool");
+  if (typeof value === "function") return name;
+  const given = {
+    arguments: call.arguments ?? call.input ?? call.args ?? inner.arguments ?? inner.input ?? inner.args,
+    result: call.result ?? call.output,
+    outcome: call.outcome,
+    latency_ms: call.latencyMs ?? call.latency_ms,
+  } as Body;
+  const readers = { arguments: plain, result: plain, outcome: outcome, latency_ms: amount };
+  const rest = known(given, readers, drop);
+  return Object.keys(rest).length ? { name, ...rest } : name;
+}
+
+function outcome(value: unknown): Json {
+  if (!["ok", "error", "refused", "timeout"].includes(value as string)) throw new InvalidValue("must be an outcome");
+  return value as string;
 }

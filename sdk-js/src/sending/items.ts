@@ -18,14 +18,34 @@ export type Item = {
   readonly uses: readonly { readonly name: string; readonly digest: string; readonly document: string }[];
 };
 
-export type FeedbackKind = "thumb" | "rating" | "label" | "score" | "comment" | "correction";
+/** What a person said, and what a user did (from `click` on), which is implicit feedback. */
+export type FeedbackKind =
+  | "thumb"
+  | "rating"
+  | "label"
+  | "score"
+  | "comment"
+  | "correction"
+  | "preference"
+  | "click"
+  | "copy"
+  | "dwell"
+  | "requery"
+  | "regenerate"
+  | "abandon"
+  | "continue";
 
-/** Feedback about an execution, or about a whole trace. `name` distinguishes several scores or labels. */
+/**
+ * Feedback about an execution, a whole trace or a session. `name` distinguishes several scores or labels; `comment` is what
+ * the user wrote beside a value.
+ */
 export type FeedbackFields = {
   kind: FeedbackKind;
-  value: unknown;
+  value?: unknown;
+  comment?: string | undefined;
   id?: Id | undefined;
   traceId?: Id | undefined;
+  session?: Id | undefined;
   name?: string | undefined;
   user?: Id | undefined;
   source?: "explicit" | "implicit" | undefined;
@@ -52,7 +72,14 @@ export const SHARED: Fields = {
   consent: ["consent", consentOf],
   occurred_at: ["occurredAt", moment],
 };
-const FEEDBACK: Fields = { name: ["name", identifier], source: ["source", identifier], ...SHARED };
+const FEEDBACK: Fields = {
+  comment: ["comment", text], // the server refuses one that does not fit, and the rest is sent again
+  name: ["name", identifier],
+  source: ["source", identifier],
+  ...SHARED,
+};
+/** Kinds that may have no value: it happened. */
+const ACTION = /^(click|copy|requery|regenerate|abandon|continue)$/;
 
 /** Return a feedback. Throws InvalidValue where what it is about, its kind or its value can't be converted. */
 export function feedbackItem(executionId: Id | null | undefined, fields: FeedbackFields, id: string, now: Date): Item {
@@ -60,13 +87,15 @@ export function feedbackItem(executionId: Id | null | undefined, fields: Feedbac
   for (const [name, given] of [
     ["execution_id", executionId],
     ["trace_id", fields.traceId],
+    ["session", fields.session],
   ] as const) {
     const found = identifier(given);
     if (found !== null) body[name] = found;
   }
-  const dropped = addFields(body, fields, FEEDBACK, ["kind", "value", "id", "traceId"]);
+  const dropped = addFields(body, fields, FEEDBACK, ["kind", "value", "id", "traceId", "session"]);
   body.kind = plain(fields.kind);
-  body.value = valueOf(body.kind, fields.value);
+  const value = valueOf(body.kind, fields.value);
+  if (value !== null || !ACTION.test(String(body.kind))) body.value = value;
   body.occurred_at ??= now.toISOString();
   return { route: "feedback", id, json: JSON.stringify(body), dropped, uses: [] };
 }
@@ -138,7 +167,7 @@ function safely(work: () => Json): Json {
 function valueOf(kind: Json, value: unknown): Json {
   const found = plain(value);
   if (kind === "thumb") return THUMBS.get(found) ?? found;
-  if (kind === "rating" || kind === "score") return number(found);
+  if (kind === "rating" || kind === "score" || kind === "dwell") return number(found);
   if (kind === "label" || kind === "comment" || kind === "correction") return text(found);
   if (typeof kind !== "string") throw new InvalidValue("kind must be a string");
   return found;

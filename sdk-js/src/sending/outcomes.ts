@@ -71,7 +71,7 @@ function delivered(batch: Batch, results: readonly unknown[]): Delivered {
   results.forEach((result, index) => {
     const entry = isObject(result) ? result : {};
     if (entry.status === "duplicate") duplicates += 1;
-    if (["accepted", "duplicate"].includes(entry.status as string)) return;
+    if (["accepted", "duplicate", "erased"].includes(entry.status as string)) return;
     const problem = isObject(entry.problem) ? entry.problem : {};
     if (entry.status === "failed" || mayPass(problem.status)) return void repeat.push(index);
     const item = without(batch.items[index] as Item, fieldsOf(problem));

@@ -126,6 +126,10 @@ def _needed(text: str, at: int) -> bool:
 def _pictograph(character: str) -> bool:
     """Whether `character` is a symbol that may be shown as emoji (wider than Unicode's list); braille is not."""
     return bool(character) and (
-        (unicodedata.category(character) == "So" and not 0x2800 <= ord(character) <= 0x28FF)
+        (
+            unicodedata.category(character) == "So"
+            and character not in _LISTED
+            and not 0x2800 <= ord(character) <= 0x28FF
+        )
         or character in _SYMBOLS_WITH_EMOJI
     )

@@ -17,6 +17,7 @@ from ratchet.prompt.canonical import digest_of, normal, normal_bytes
 from ratchet.prompt.errors import PromptError
 
 _LIVE_FIELDS = ("project", "environment", "name", "target", "digest", "sequence", "reason", "authorisation")
+_ARM_FIELDS = ("rollout_id", "plan_digest", "weight", "salt", "unit", "digest")
 _KEY_FIELDS = (
     "project",
     "environment",
@@ -37,6 +38,20 @@ def live_bytes(live: Mapping[str, object]) -> bytes:
     examples = live["examples"]
     signed = {"schema": "ratchet.live/1", "examples_digest": examples_digest(examples)}
     return _canonical(signed, live, _LIVE_FIELDS)
+
+
+def arms_bytes(live: Mapping[str, object]) -> bytes:
+    """Return the signed bytes of the `rollout` of a `prompt.live`, which bind the live version that it belongs to.
+
+    `live` is its JSON form. Raises KeyError for a missing field, TypeError without a rollout, PromptError for a
+    non-JSON value.
+    """
+    arms = live["rollout"]
+    if not isinstance(arms, Mapping):
+        raise TypeError("rollout must be an object")
+    candidate = {f"candidate_{name}": arms[name] for name in _ARM_FIELDS}
+    signed = {"schema": "ratchet.live-rollout/1", "candidate_examples_digest": examples_digest(arms["examples"])}
+    return _canonical({**signed, **candidate}, live, ("project", "environment", "name", "digest", "sequence"))
 
 
 def examples_digest(examples: object) -> str:

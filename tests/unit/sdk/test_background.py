@@ -21,8 +21,8 @@ from ratchet import Ratchet
 from ratchet.client import recorded_items as items
 from ratchet.client import values
 from ratchet.client.batches import Delivered
-from ratchet.client.client_base import _new_id
 from ratchet.client.queue import SendQueue
+from ratchet.client.record_arguments import new_id
 from ratchet.client.recorded_items import ExecutionFields, FeedbackFields, PromptLabel
 from ratchet.client.used_prompts import UsedPrompt
 from ratchet.prompt import from_text
@@ -210,11 +210,12 @@ def test_memory_is_constant_while_the_server_is_unavailable(caplog: pytest.LogCa
         later = record(4_000)
     finally:
         tracemalloc.stop()
+        closed = client.close(0.0)
     assert client.counters.dropped > 8_000
     assert client.counters.accepted < 2_000
     assert full < 4_000_000
     assert later < full + 1_000_000, "8 MB were offered; items wait as values or as JSON, so the same bytes vary"
-    assert not client.close(0.0)
+    assert not closed
 
 
 def test_calls_from_many_threads_keep_the_counts(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -238,7 +239,7 @@ def test_calls_from_many_threads_keep_the_counts(server: FakeServer, caplog: pyt
 
 
 def test_ids_are_random_uuids() -> None:
-    found = {_new_id() for _ in range(2_000)}
+    found = {new_id() for _ in range(2_000)}
     assert len(found) == 2_000
     assert all((UUID(text).version, UUID(text).variant, str(UUID(text))) == (4, "specified in RFC 4122", text)
                for text in found)  # fmt: skip

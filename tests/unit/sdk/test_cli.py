@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
 from ratchet.cli.credentials import NoCredentials, find
 from ratchet.cli.session import problem
 from ratchet.prompt import from_text
+from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer
 
 Run = Callable[..., Result]
@@ -48,7 +48,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
 
 @pytest.fixture
 def run(server: FakeServer) -> Run:
-    return lambda *words, **more: CliRunner().invoke(app, [*words], **more)
+    return run_command
 
 
 def sent(server: FakeServer) -> Any:
@@ -73,6 +73,14 @@ def test_approval_sends_the_digest_that_was_shown(run: Run, server: FakeServer) 
     result = run("approve", "p1", "--reason", "good", "--yes")
     assert (result.exit_code, result.output) == (0, f"live: answer {DIGEST} (sequence 2)\n")
     assert sent(server) == {"verdict": "approved", "reason": "good", "digest": DIGEST}
+
+
+def test_approval_names_the_evaluation_that_was_shown(run: Run, server: FakeServer) -> None:
+    report = {"report_digest": "sha256:report", "verdict": "pass", "reason": "better", "cases": 46}
+    server.pages["GET /v1/proposals/p1"] = {**PROPOSAL, "evaluation": report}
+    assert run("approve", "p1", "--yes").exit_code == 0
+    assert sent(server)["evaluation_digest"] == "sha256:report"
+    assert "evaluation: pass, better; 46 cases" in run("proposals", "p1").output
 
 
 def test_approval_of_another_digest_is_rejected_locally(run: Run, server: FakeServer) -> None:
@@ -219,7 +227,7 @@ def test_a_broken_audit_log_fails_the_command(run: Run, server: FakeServer) -> N
 
 
 def test_republish_requests_every_service(run: Run, server: FakeServer) -> None:
-    services = ("collector", "analyzer", "proposer", "gatekeeper")
+    services = ("collector", "analyzer", "proposer", "evaluator", "gatekeeper")
     server.pages |= {f"POST /v1/ops/{name}/republish": {"republished": 2} for name in services}
     assert json.loads(run("republish", "--lacking", "--yes", "--json").stdout) == {
         "republished": dict.fromkeys(services, 2)

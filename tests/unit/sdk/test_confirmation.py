@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
+from ratchet.cli.operations import SERVICES
 from ratchet.prompt import from_text
+from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer
 
 Run = Callable[..., Result]
@@ -49,7 +50,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
         "GET /v1/proposals/p2": EDIT,
         "GET /v1/prompts/answer/versions": {"items": [version], "next": None, "previous": OLD.digest},
         f"GET /v1/versions/{OLD.digest}": {"document": OLD.to_dict()},
-        **{f"POST /v1/ops/{name}/republish": done for name in ("collector", "analyzer", "proposer", "gatekeeper")},
+        **{f"POST /v1/ops/{name}/republish": done for name in SERVICES},
         **{f"POST /v1/ops/analyzer/dead-letters/d1/{verb}": done for verb in ("replay", "discard")},
         **{f"POST /v1/proposals/{name}/decisions": {"live": {"digest": NEW.digest}} for name in ("p1", "p2")},
         "POST /v1/prompts/answer/rollback": done,
@@ -66,7 +67,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
 
 @pytest.fixture
 def run(server: FakeServer) -> Run:
-    return lambda *words, **more: CliRunner().invoke(app, [*words], **more)
+    return run_command
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
+from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer
 
 ORIGINS = ["https://shop.example", "http://localhost:5173"]
@@ -31,7 +31,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["keys", *arguments])
+    return run_command("keys", *arguments)
 
 
 def test_list_shows_scopes_and_origins(server: FakeServer) -> None:

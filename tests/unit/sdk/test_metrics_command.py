@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
+from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer
 
 ITEM: dict[str, Any] = {
@@ -34,7 +34,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["metrics", *arguments])
+    return run_command("metrics", *arguments)
 
 
 def test_list_shows_undeclared_metrics_and_uncounted_values(server: FakeServer) -> None:

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
 from ratchet.cli.sources import parts, steps
 from ratchet.tables import BadFile, read_records
+from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -46,7 +46,7 @@ def replay(server: FakeServer, tmp_path: Path) -> Callable[..., Result]:
     def run(found: list[dict[str, Any]], *words: str) -> Result:
         file = tmp_path / "rows.jsonl"
         file.write_text("\n".join(map(json.dumps, found)), "utf-8")
-        return CliRunner().invoke(app, ["replay", str(file), *words])
+        return run_command("replay", str(file), *words)
 
     return run
 

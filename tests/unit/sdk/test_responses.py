@@ -31,6 +31,10 @@ def test_results_apply_item_by_item(status: int) -> None:
     assert answer(status, body, items=3) == Delivered(1, ((1, "rating: must be 1 to 5"),))
 
 
+def test_item_of_an_erased_user_is_neither_repeated_nor_refused() -> None:
+    assert answer(207, results("erased", "refused"), items=2) == Delivered(0, ((1, "rating: must be 1 to 5"),))
+
+
 @pytest.mark.parametrize("entry", [{"status": "failed"}, {"status": "refused", "problem": {"status": 500}}])
 def test_item_on_which_the_server_failed_is_retried(entry: dict[str, Any]) -> None:
     body = {"results": [{"status": "accepted"}, entry, {"status": "refused", "problem": {"status": 422}}]}

@@ -168,7 +168,7 @@ MEANT: list[tuple[str, Any, Any]] = [
     ("output", Model(), {"role": "assistant", "content": "Hi", "tool_calls": None}),
     ("output", {"answer": Decimal("4.5")}, {"answer": 4.5}),
     ("usage", {"prompt_tokens": 1, "completion_tokens": 2}, {"prompt_tokens": 1, "completion_tokens": 2}),
-    ("usage", Usage(3, {"cached": 1}), {"prompt_tokens": 3}),
+    ("usage", Usage(3, {"cached": 1, "text": "x"}), {"prompt_tokens": 3, "details": {"cached": 1}}),
     ("usage", SimpleNamespace(input_tokens=3.0, service_tier="x"), {"input_tokens": 3}),
     ("usage", {"input_tokens": Scalar(4), "output_tokens": None}, {"input_tokens": 4}),
     ("user", 12345, "12345"),
@@ -356,6 +356,8 @@ def test_whitespace_around_url_and_key_is_ignored() -> None:
     for blank in ({"RATCHET_URL": "\n", "RATCHET_KEY": "k"}, {"RATCHET_URL": "http://here", "RATCHET_KEY": " "}):
         with pytest.raises(ValueError, match="is not set"):
             read_options(environ=blank)
+    with pytest.raises(ValueError, match=r"^RATCHET_URL and RATCHET_KEY are not set: set them, or pass url and key"):
+        read_options(environ={})
 
 
 @pytest.mark.parametrize("url", ["http://", "https:///x", "http://[::1", "http://a:b", "ftp://here", "http://a\x00b"])

@@ -1,8 +1,25 @@
 """The commands of `ratchet`, and its exit codes."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
-from ratchet.cli import decisions, imports, keys, metrics, operations, queries, replay, sign_in
+from ratchet.cli import (
+    annotation,
+    decisions,
+    erasures,
+    evaluation_rules,
+    executions,
+    imports,
+    keys,
+    metrics,
+    operations,
+    queries,
+    replay,
+    rollouts,
+    sign_in,
+)
 from ratchet.cli.plugins import Commands
 
 app = typer.Typer(
@@ -20,10 +37,26 @@ app = typer.Typer(
     halt (it must never wait), import, replay, and sign-in for oneself.
 
     Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the server can't be reached or is unavailable (429, 5xx); 4 the key
-    is unknown or lacks a scope (401, 403); 5 not finished within the given time; 6 not confirmed, nothing was sent; 7
-    not found (404, 410); 8 refused because of the state of the server (409); 9 the request is invalid (400, 413, 415,
-    422).""",
+    is unknown or lacks a scope (401, 403); 5 not finished within the given time; 6 undecided: not confirmed, so nothing
+    was sent, or an evaluation is inconclusive; 7 not found (404, 410); 8 refused because of the state of the server
+    (409); 9 the request is invalid (400, 413, 415, 422).""",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ratchet {version('ratchet-sdk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Read the options before a command."""
+
 
 for command in (
     replay.replay,
@@ -39,13 +72,19 @@ for command in (
     decisions.resume,
     queries.prompts,
     queries.candidates,
+    executions.executions,
+    erasures.erase,
+    erasures.erasure,
     operations.republish,
     operations.dead_letters,
     operations.resume_consumer,
 ):
     app.command()(command)
 app.command("import")(imports.import_file)
+app.add_typer(annotation.annotation, name="annotation")
 app.add_typer(decisions.grants, name="grants")
+app.add_typer(evaluation_rules.evaluation_rules, name="evaluation-rules")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(metrics.metrics, name="metrics")
+app.add_typer(rollouts.rollouts, name="rollouts")
 app.add_typer(operations.audit, name="audit")

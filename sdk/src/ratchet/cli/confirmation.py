@@ -14,17 +14,17 @@ Yes = Annotated[
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Return if `yes`, or if a person on a terminal answers y; else end the command with `Exit.NOT_CONFIRMED`."""
+    """Return if `yes`, or if a person on a terminal answers y; else end the command with `Exit.UNDECIDED`."""
     if yes:
         return
     if not on_terminal():
-        fail("not confirmed, nothing was sent: standard input is not a terminal, so pass --yes", Exit.NOT_CONFIRMED)
+        fail("not confirmed, nothing was sent: standard input is not a terminal, so pass --yes", Exit.UNDECIDED)
     try:
         answer = typer.prompt(f"{question} [y/N]", default="", show_default=False, prompt_suffix=" ", err=True)
     except typer.Abort:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
-        fail("not confirmed, nothing was sent", Exit.NOT_CONFIRMED)
+        fail("not confirmed, nothing was sent", Exit.UNDECIDED)
 
 
 def needs_confirmation(yes: bool) -> bool:

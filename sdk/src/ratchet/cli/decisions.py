@@ -1,5 +1,6 @@
 """Commands that decide: approve, reject, roll back, archive, halt, resume, and grants."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import typer
 from ratchet.cli.confirmation import Yes, confirm, needs_confirmation
 from ratchet.cli.output import AsJson, as_json, fail, line, show
 from ratchet.cli.proposal_view import show_proposal, show_rollback
+from ratchet.cli.rollouts import read_plan
 from ratchet.cli.session import get, post
 
 Reason = Annotated[str, typer.Option(help="Reason, stored in the audit log.")]
@@ -27,21 +29,34 @@ grants = typer.Typer(
 def approve(
     proposal_id: ProposalId,
     digest: Annotated[str | None, typer.Option(help="Approve only if the proposal has this digest.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="How it gets to all traffic: at-once, canary, 48h-at-5, or a JSON file.")
+    ] = None,
     reason: Reason = "",
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Approve a proposal and make exactly the shown text live, after confirmation."""
+    """Approve a proposal and make exactly the shown text live, at once or by a rollout plan, after confirmation."""
+    chosen = read_plan(plan)
     found = get("reviewer", _proposal(proposal_id))
     if digest not in (None, found["digest"]):
         fail(f"the proposal has the digest {found['digest']}, not {digest}")
     if needs_confirmation(yes):
         show_proposal(found, err=True)
-    confirm("Make this live?", yes)
-    body = {"verdict": "approved", "reason": reason, "digest": found["digest"]}
+    gradual = chosen not in (None, "at-once")
+    confirm(f"Roll this out by the plan {plan}?" if gradual else "Make this live?", yes)
+    body = {"verdict": "approved", "reason": reason, "digest": found["digest"], **_evaluation_of(found)}
+    body |= {"rollout_plan": chosen} if gradual else {}
     answer = post("reviewer", _proposal(proposal_id) + "/decisions", body)
-    live: dict[str, Any] = answer.get("live") or {}
-    _print_answer(answer, json, f"live: {live.get('name')} {live.get('digest')} (sequence {live.get('sequence')})")
+    _print_answer(answer, json, _promotion(answer.get("live") or {}))
+
+
+def _promotion(live: Mapping[str, Any]) -> str:
+    """Return what is live now, and the candidate of a rollout with its share."""
+    text = f"live: {live.get('name')} {live.get('digest')} (sequence {live.get('sequence')})"
+    arms: dict[str, Any] = live.get("rollout") or {}
+    share = f", and {arms['digest']} for {arms['weight'] / 100:g} %: rollout {arms['rollout_id']}" if arms else ""
+    return text + share
 
 
 def reject(
@@ -60,6 +75,12 @@ def reject(
     body = {"verdict": verdict, "reason": reason, "digest": found["digest"]}
     answer = post("reviewer", _proposal(proposal_id) + "/decisions", body)
     _print_answer(answer, json, f"{verdict}: {proposal_id}")
+
+
+def _evaluation_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digest of the evaluation report that was shown: the server refuses an approval on another one."""
+    evaluation = found.get("evaluation")
+    return {"evaluation_digest": evaluation["report_digest"]} if evaluation else {}
 
 
 def rollback(

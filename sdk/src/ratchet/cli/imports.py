@@ -183,7 +183,7 @@ def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bo
 
 
 def _unavailable(url: str, error: ServerUnavailable) -> NoReturn:
-    """End the command; the same command goes on where it stopped."""
+    """End the command; the same command resumes where it stopped."""
     if str(error).endswith((" 401", " 403")):
         fail(f"{error}: set RATCHET_KEY to a key with the scope ingest, and run the command again", Exit.NOT_AUTHORISED)
     fail(f"{url} can't be reached: {error}; run the command again to go on where it stopped", Exit.UNREACHABLE)

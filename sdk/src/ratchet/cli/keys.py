@@ -30,7 +30,7 @@ def list_keys(json: AsJson = False) -> None:
 def issue(
     subject: Annotated[str, typer.Argument(help="The app or service that gets the key.")],
     scopes: Annotated[
-        list[str], typer.Option("--scope", help="ingest, browser-ingest, read or operate; may be repeated.")
+        list[str], typer.Option("--scope", help="ingest, browser-ingest, evaluate, read or operate; may be repeated.")
     ],
     origins: Annotated[
         list[str] | None,

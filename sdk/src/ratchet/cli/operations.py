@@ -9,7 +9,7 @@ from ratchet.cli.confirmation import Yes, confirm
 from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line, show
 from ratchet.cli.session import get, post
 
-SERVICES = ("collector", "analyzer", "proposer", "gatekeeper")
+SERVICES = ("collector", "analyzer", "proposer", "evaluator", "gatekeeper")
 _LONG = 600.0
 
 Services = Annotated[list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")]

@@ -27,7 +27,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     NOT_AUTHORISED = 4
     UNFINISHED = 5
-    NOT_CONFIRMED = 6
+    UNDECIDED = 6
     NOT_FOUND = 7
     CONFLICT = 8
     INVALID = 9

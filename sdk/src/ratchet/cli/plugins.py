@@ -10,12 +10,17 @@ from typer.main import get_command
 from ratchet.cli.output import fail
 
 GROUP = "ratchet.commands"
-OTHER_PACKAGES = {"backtest": "ratchet-backtest"}
+OTHER_PACKAGES = {
+    "backtest": "ratchet-backtest",
+    "dataset": "ratchet-evaluation",
+    "eval": "ratchet-evaluation",
+    "worker": "ratchet-evaluation",
+}
 """Commands of Ratchet that other distributions contain, by name."""
 
 
 class Commands(TyperGroup):
-    """The SDK's own commands, and those in the entry point group `ratchet.commands`: functions for typer."""
+    """The SDK's own commands, and those in the entry point group `ratchet.commands`: functions or groups for typer."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *sorted(_found())]
@@ -36,7 +41,9 @@ def _found() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _command(name: str, function: Any) -> Any:
+def _command(name: str, found: Any) -> Any:
+    if isinstance(found, typer.Typer):
+        return get_command(found)
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command(name)(function)
+    alone.command(name)(found)
     return get_command(alone)

@@ -19,8 +19,13 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
     if decision := found.get("decision"):
         line(f"{decision['verdict']} by {decision['by']}: {decision.get('reason') or 'no reason given'}", err=err)
     for criterion in found.get("acceptance", ()):
+        expected = "expected: {metric} {comparison} {threshold} over {n} values".format_map(criterion)
+        line(f"{expected}{_outcome(criterion.get('outcome'))}", err=err)
+    if evaluation := found.get("evaluation"):
+        line(f"evaluation: {evaluation['verdict']}, {evaluation['reason']}; {evaluation['cases']} cases", err=err)
+    if awaited := found.get("awaited_evaluation"):
         line(
-            "expected (nothing evaluates it): {metric} {comparison} {threshold} over {n} values".format_map(criterion),
+            f"another evaluation is requested, by {awaited['by'] or 'the server'}: attempt {awaited['attempt']}",
             err=err,
         )
     for example_set in found.get("example_sets", ()):
@@ -31,6 +36,15 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
     for syntax in foreign_syntax(new) if new else ():
         line(f"warning: {syntax} is not a variable here and is sent to the model unchanged", err=err)
     block(text_of(found), escaped=True, err=err)
+
+
+def _outcome(outcome: Mapping[str, Any] | None) -> str:
+    """Return what became of a criterion since the promotion; nothing for a proposal that is not live."""
+    if outcome is None:
+        return ""
+    state = {"met": "met", "not_met": "not met"}.get(outcome["state"], "undecided")
+    mean = "none" if outcome["mean"] is None else f"{outcome['mean']:.4g}"
+    return f" ({state}: {mean} over {outcome['counted']} since the promotion)"
 
 
 def show_rollback(name: str, to_digest: str | None) -> str:

@@ -86,12 +86,17 @@ def prompts(
 def candidates(
     name: Annotated[str | None, typer.Option(help="Only this prompt.")] = None,
     slot: Annotated[str | None, typer.Option(help="The slot for which examples are chosen.")] = None,
+    chosen: Annotated[bool, typer.Option("--chosen", help="Only examples that are chosen now.")] = False,
     limit: Limit = 20,
     json: AsJson = False,
 ) -> None:
     """List candidate examples, and whether they are chosen for the slot."""
     columns = {"prompt": "name", "score": "score", "chosen": "chosen", "input": "input", "output": "output"}
-    show(get("maker", "/v1/candidates", name=name, slot=slot, limit=limit), json, columns)
+    show(
+        get("maker", "/v1/candidates", name=name, slot=slot, chosen="true" if chosen else None, limit=limit),
+        json,
+        columns,
+    )
 
 
 def show_regressions(answer: dict[str, Any], json: bool) -> None:

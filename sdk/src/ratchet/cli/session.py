@@ -1,7 +1,7 @@
 """Requests to the server; every failure ends the command with its exit code."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,6 +39,18 @@ class Session:
         given = {name: str(value) for name, value in params.items() if value is not None}
         return self._call("GET", path, params=given)
 
+    def stream(self, path: str, **params: object) -> Generator[bytes, None, None]:
+        """GET a content in chunks; ends the command for a problem, or if the content is incomplete."""
+        given = {name: str(value) for name, value in params.items() if value is not None}
+        try:
+            with self._client.stream("GET", path, params=given) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    read(answer)
+                yield from answer.iter_bytes()
+        except httpx.HTTPError as error:
+            fail(f"the response of {self._credentials.url} is incomplete: {type(error).__name__}", Exit.UNREACHABLE)
+
     def post(self, path: str, body: Mapping[str, object], timeout: float = _TIMEOUT) -> dict[str, Any]:
         """POST a body; return the JSON object of the response."""
         return self._call("POST", path, json=body, timeout=timeout)
@@ -71,6 +83,14 @@ def new_client(credentials: Credentials) -> httpx.Client:
         headers={"authorization": f"Bearer {credentials.key}"},
         timeout=_TIMEOUT,
         verify=certificates(credentials.url),
+    )
+
+
+def new_async_client(credentials: Credentials) -> httpx.AsyncClient:
+    """Return an HTTP client for asyncio that sends the API key."""
+    headers = {"authorization": f"Bearer {credentials.key}", "accept-encoding": "identity"}
+    return httpx.AsyncClient(
+        base_url=credentials.url, headers=headers, timeout=_TIMEOUT, verify=certificates(credentials.url)
     )
 
 

@@ -1,18 +1,28 @@
 """The client of an app: executions, feedback and prompts."""
 
+from ratchet.client.client_base import Client
 from ratchet.client.clients import AsyncRatchet, Ratchet
-from ratchet.client.prompts import NoPrompt, ServedPrompt
+from ratchet.client.configuration import configure, get_client
+from ratchet.client.observed_call import ObservedCall
+from ratchet.client.prompts import ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, PromptLabel
+from ratchet.client.sessions import UserSession
+from ratchet.errors import NoPrompt
 
 __all__ = [
     "AsyncRatchet",
+    "Client",
     "Consent",
     "Counters",
     "ExecutionFields",
     "FeedbackFields",
     "NoPrompt",
+    "ObservedCall",
     "PromptLabel",
     "Ratchet",
     "ServedPrompt",
+    "UserSession",
+    "configure",
+    "get_client",
 ]

@@ -10,7 +10,7 @@ from ratchet.client.recorded_items import RecordedItem, encode
 
 _REQUIRED = {
     "executions": frozenset({"id", "target"}),
-    "feedback": frozenset({"id", "execution_id", "trace_id", "kind", "value"}),
+    "feedback": frozenset({"id", "execution_id", "trace_id", "session", "kind", "value"}),
 }
 _NO_CONSENT = {"quality": False, "learning": False}
 _PATH = re.compile(r"(?:\[0\]\.)?([a-z_]+)(?:\[(\d+)\]|\.(.+))?", re.DOTALL)

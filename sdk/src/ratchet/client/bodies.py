@@ -7,15 +7,15 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from ratchet.client import field_values
+from ratchet.client import field_values, structured_values
 from ratchet.client.values import clean, identifier, number, plain, scalar
 
 Body = dict[str, Any]
 
 _FORBIDDING = {"quality": False, "learning": False}
 """The consent sent in place of an invalid one: the item is stored, but not used."""
-_TEXT_KINDS = ("comment", "correction")
-"""Kinds whose value is the user's text: they have no other comment."""
+_WITHOUT_COMMENT = frozenset({"comment", "correction", "click", "copy", "dwell", *field_values.NEXT_STEPS})
+"""Kinds whose value is the user's text, or that a user does without a word: they have no comment beside it."""
 
 
 class Dropped(list[str]):
@@ -38,9 +38,10 @@ def add_execution_fields(body: Body, fields: Mapping[str, Any], dropped: Dropped
 def add_feedback_fields(body: Body, kind: object, value: object, fields: Mapping[str, Any], dropped: Dropped) -> None:
     """Add kind, value and the optional fields of feedback to `body`. Raises InvalidValue for kind and value."""
     body["kind"] = shown = plain(kind)
-    body["value"] = field_values.feedback_value(shown, value)
+    if (found := field_values.feedback_value(shown, value)) is not None or shown not in field_values.ACTIONS:
+        body["value"] = found
     _add(body, fields, _FEEDBACK, _FEEDBACK_TEXTS, dropped)
-    if shown in _TEXT_KINDS and body.pop("comment", None) is not None:
+    if shown in _WITHOUT_COMMENT and body.pop("comment", None) is not None:
         dropped.append("comment")
 
 
@@ -117,17 +118,24 @@ def _members(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped
 
 def _usage(value: object, dropped: Dropped) -> Body | None:
     """Return token counts by the provider's names, which the server maps to its own."""
-    given = dropped.read("usage", field_values.as_mapping, value) or {}
-    return {str(name): count for name, item in given.items() if (count := field_values.count(item)) is not None} or None
+    given, counts = dropped.read("usage", field_values.as_mapping, value) or {}, structured_values.count
+    return {str(name): count for name, item in given.items() if (count := counts(item)) is not None} or None
 
 
-def _listed(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped], Any]:
+def _listed(name: str, convert: Callable[[Any, structured_values.Drop], Any]) -> Callable[[Any, Dropped], Any]:
     def read(value: Any, dropped: Dropped) -> list[Any] | None:
         given = [value] if isinstance(value, str | Mapping) else dropped.read(name, list, value) or []
-        found = [dropped.read(f"{name}[{index}]", convert, item) for index, item in enumerate(given)]
+        found = [_element(f"{name}[{index}]", convert, item, dropped) for index, item in enumerate(given)]
         return [item for item in found if item is not None] or None
 
     return read
+
+
+def _element(path: str, convert: Callable[[Any, structured_values.Drop], Any], item: Any, dropped: Dropped) -> Any:
+    def drop(member: str) -> None:
+        dropped.append(f"{path}.{member}")
+
+    return dropped.read(path, lambda given: convert(given, drop), item)
 
 
 def _consent(value: object, dropped: Dropped) -> Body:
@@ -140,18 +148,19 @@ _SHARED: Mapping[str, Callable[[Any, Dropped], Any]] = {
     "consent": _consent,
     "occurred_at": _simple("occurred_at", field_values.occurred_at),
 }
-_IDENTIFIERS = ("trace_id", "parent_id", "model", "arm", "session", "outcome")
+_IDENTIFIERS = ("trace_id", "parent_id", "model", "arm", "session", "outcome", "currency")
 _EXECUTION: Mapping[str, Callable[[Any, Dropped], Any]] = {
     **{name: _simple(name, identifier) for name in _IDENTIFIERS},
     **{name: _simple(name, field_values.written) for name in ("input", "output")},
     "parameters": _members("parameters", scalar),
     "attributes": _members("attributes", scalar),
     "scores": _members("scores", number),
-    "contexts": _listed("contexts", field_values.context),
-    "tools": _listed("tools", field_values.tool_name),
+    "contexts": _listed("contexts", structured_values.context),
+    "tools": _listed("tools", structured_values.tool_call),
     "usage": _usage,
     "cost": _simple("cost", field_values.amount),
     "latency_ms": _simple("latency_ms", field_values.latency),
+    "time_to_first_token_ms": _simple("time_to_first_token_ms", field_values.latency),
     **_SHARED,
 }
 _FEEDBACK: Mapping[str, Callable[[Any, Dropped], Any]] = {

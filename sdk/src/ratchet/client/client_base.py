@@ -4,41 +4,39 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, Unpack, cast
-
-import httpx
+from typing import TYPE_CHECKING, Unpack
 
 from ratchet.client import recorded_items as items
 from ratchet.client.bodies import feedback_id, item_id
-from ratchet.client.options import OptionFields, certificates, read_options
+from ratchet.client.evaluation_context import is_evaluated
+from ratchet.client.http_clients import AnyTransport, HttpClients
+from ratchet.client.observed_client import ObservedClient
+from ratchet.client.options import OptionFields, Options, read_options
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.prompt_verification import Trust, trusted_keys
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
-from ratchet.client.recorded_items import ExecutionFields, FeedbackFields, Id, Kind, PromptLabel
+from ratchet.client.record_arguments import Used, check_target, execution, listed, new_id
+from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, Id, Kind
 from ratchet.client.sender import MIN_JOIN, Sender
+from ratchet.client.sessions import OpenAnswers, UserSession
 from ratchet.client.stream import SubscriberThread
 from ratchet.client.threads import ExitHook
-from ratchet.client.values import identifier
+from ratchet.errors import ConfigurationError
 from ratchet.prompt import prompt_name
+
+if TYPE_CHECKING:
+    from ratchet.client.worker.evaluation_worker import EvaluationWorker
+    from ratchet.client.worker.function_calls import AnswerFunction
 
 log = logging.getLogger("ratchet")
 
-Used = ServedPrompt | PromptLabel
-
-_AT_EXIT = 2.0
-
-
-class AnyTransport(Protocol):
-    """An httpx transport for sync and async clients, as `httpx.MockTransport` is."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response: ...
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response: ...
+AT_EXIT = 2.0
+"""Seconds for what is pending at the exit of a program that did not close its client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,10 @@ class _Process:
     stream: SubscriberThread
     prompts: PromptCache
     exit_hook: ExitHook
+    answers: OpenAnswers
 
 
-class Client:
+class Client(ObservedClient):
     """Executions, feedback and prompts. No method here waits for the network."""
 
     def __init__(
@@ -65,13 +64,23 @@ class Client:
     ) -> None:
         """`url` and `key` default to RATCHET_URL and RATCHET_KEY; `OptionFields` describes the other arguments.
 
-        Raises ValueError where the URL or the key is missing, or where one of them or a public key is malformed.
+        Raises ConfigurationError where the URL or the key is missing, or one of them or a public key malformed.
         """
+        super().__init__()
         self._options = read_options(url, key, **options)
-        self._transport = transport
+        self._clients = HttpClients(self._options, transport)
         self._forked: dict[int, threading.Lock] = {}
         keys = trusted_keys(self._options.public_keys)
         self._process = self._new_process(PromptCache(Trust(keys, self._options.project, self._options.environment)))
+
+    @property
+    def options(self) -> Options:
+        """The options that the client was created with."""
+        return self._options
+
+    def drain(self, timeout: float) -> bool:
+        """Send what is pending for up to `timeout` seconds, then stop, blocking; False if anything was left unsent."""
+        return self._close(timeout)
 
     @property
     def counters(self) -> Counters:
@@ -90,15 +99,13 @@ class Client:
 
         `target`, the app or route whose quality is watched, defaults to the target of the first served prompt.
         Never blocks, and never raises because of the network, the server or a value: a field that can't be converted
-        is left out, an item that can't be sent is refused; both are logged and counted. Raises ValueError only where
+        is left out, an item that can't be sent is refused; both are logged and counted. Raises MissingTarget only where
         neither a target nor a served prompt is given.
         """
-        used = _listed(prompts)
-        unnamed = target is None or (isinstance(target, str) and not target)
-        if unnamed and not any(isinstance(prompt, ServedPrompt) for prompt in used):
-            raise ValueError("target is missing: pass target, or a served prompt in prompts")
-        execution_id = item_id(fields.get("id"), _new_id)
-        self._send(execution_id, _execution, execution_id, target, used, fields)
+        used = listed(prompts)
+        check_target(target, used)
+        execution_id = item_id(fields.get("id"), new_id)
+        self._send(execution_id, execution, execution_id, target, used, fields)
         return execution_id
 
     def complete(
@@ -124,26 +131,41 @@ class Client:
         kind: Kind,
         value: object = None,
         trace_id: Id | None = None,
+        session: Id | None = None,
         **fields: Unpack[FeedbackFields],
     ) -> str:
-        """Send feedback about an execution, or about a whole trace, in the background; return its id.
+        """Send feedback about an execution, a whole trace or a session, in the background; return its id.
 
         `value` by kind: thumb True or False; rating 1 to 5; score any number, with a `name`; label a word;
-        comment and correction a text. An `id` that is not a UUID is replaced by one derived from it. Never blocks
-        and never raises.
+        comment and correction a text; preference a dict with `chosen` and `rejected`, each a text, messages or
+        `{"execution_id": …}`, of which one may be left out: it is this execution's own output. What a user did: click
+        and copy True (or nothing) or False; dwell milliseconds or a timedelta; requery, regenerate, abandon and
+        continue nothing, where the latest replaces the others. An `id` that is not a UUID is replaced by one derived
+        from it. Never blocks and never raises.
         """
-        made_id = feedback_id(fields.get("id"), _new_id)
-        about = {"execution_id": execution_id, "trace_id": trace_id}
+        made_id = feedback_id(fields.get("id"), new_id)
+        about = {"execution_id": execution_id, "trace_id": trace_id, "session": session}
         self._send(made_id, items.feedback, made_id, about, kind, value, fields, datetime.now(UTC))
         return made_id
+
+    def session(self, session: Id, *, user: Id | None = None, consent: Consent | None = None) -> UserSession:
+        """Return a session, such as a conversation: it records executions and sends what the user did after each.
+
+        `user` and `consent` are those of its executions and feedback, where they have none of their own. Steps are
+        derived within one process, from the inputs and times of its calls: see `ratchet.client.next_steps`.
+        """
+        return UserSession(self, self._process_state().answers, session, user, consent)
 
     def _first_answer(self, name: str) -> "Future[None]":
         """Follow a name; the future is done after the first answer. Raises PromptError for an invalid name."""
         return self._process_state().stream.follow(prompt_name(name))
 
-    def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
+    def _serve(
+        self, name: str, default: Default | None, target: str | None, user: Id | None, session: Id | None
+    ) -> ServedPrompt:
         """Return what is served for a name now. Raises NoPrompt."""
-        return self._process_state().prompts.serve(prompt_name(name), default, target)
+        units = self._units(user, session)
+        return self._process_state().prompts.serve(prompt_name(name), default, target, self._note_rendering, units)
 
     def _flush(self, timeout: float) -> bool:
         return self._process_state().sender.flush(timeout)
@@ -156,7 +178,32 @@ class Client:
         process.stream.join(max(MIN_JOIN, deadline - time.monotonic()))
         return complete
 
+    def worker(
+        self,
+        answer: "AnswerFunction",
+        prompts: Sequence[str] | None = None,
+        concurrency: int = 4,
+        timeout_s: float = 60.0,
+    ) -> "EvaluationWorker":
+        """Return a worker that answers the cases of evaluations with `answer(prompt, case)`, sync or async.
+
+        `prompts`: names of the prompts whose evaluations it answers, by default all. `concurrency`: calls at a time,
+        each in a thread, coroutines in one event loop of the worker's own. A call that raises, or is not done in
+        `timeout_s` seconds, is a failed answer. What a call records with this client is not sent. The key needs the
+        scope `evaluate`. Raises ConfigurationError, or PromptError for a name.
+        """
+        from ratchet.client.worker.evaluation_worker import EvaluationWorker  # imported here: most clients have none
+        from ratchet.client.worker.function_threads import FunctionThreads
+        from ratchet.client.worker.worker_settings import WorkerSettings
+
+        if not (callable(answer) and timeout_s > 0.0):
+            raise ConfigurationError("answer must be a function, and timeout_s greater than 0")
+        threads = FunctionThreads(answer, timeout_s)
+        return EvaluationWorker(self._clients.new_async, threads, WorkerSettings(concurrency), prompts)
+
     def _send(self, item_id: str, make: Callable[..., items.UnencodedItem], *args: object) -> None:
+        if is_evaluated():
+            return
         sender = self._process_state().sender
         try:
             item = make(*args)
@@ -174,76 +221,7 @@ class Client:
         return self._process
 
     def _new_process(self, prompts: PromptCache) -> _Process:
-        exit_hook = ExitHook(lambda: self._close(_AT_EXIT))
-        sender = Sender(self._options, self._sync_client, on_start=exit_hook.register)
-        stream = SubscriberThread(self._options, prompts, self._async_client, on_start=exit_hook.register)
-        return _Process(os.getpid(), sender, stream, prompts, exit_hook)
-
-    def _sync_client(self) -> httpx.Client:
-        transport = cast(httpx.BaseTransport | None, self._transport)
-        return httpx.Client(
-            base_url=self._options.url,
-            headers=self._headers(),
-            timeout=self._options.timeout,
-            transport=transport,
-            verify=certificates(self._options.url),
-        )
-
-    def _async_client(self) -> httpx.AsyncClient:
-        transport = cast(httpx.AsyncBaseTransport | None, self._transport)
-        return httpx.AsyncClient(
-            base_url=self._options.url,
-            headers=self._headers(),
-            timeout=self._options.timeout,
-            transport=transport,
-            verify=certificates(self._options.url),
-        )
-
-    def _headers(self) -> dict[str, str]:
-        return {
-            "authorization": f"Bearer {self._options.key}",
-            "user-agent": "ratchet-python",
-            "accept-encoding": "identity",  # a few compressed bytes can expand to very many
-        }
-
-
-def _listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
-    """Return the prompts of any iterable; a single prompt becomes a list. Anything else is kept, and dropped later."""
-    if type(prompts) is list or type(prompts) is tuple:  # most; the general way has the same result
-        return tuple(prompts)
-    if isinstance(prompts, str | Mapping):
-        return (cast(Used, prompts),)
-    try:
-        return tuple(prompts or ())
-    except Exception:  # the app goes on
-        return (cast(Used, prompts),)
-
-
-def _named(target: object) -> str | None:
-    """Return the target as text; None where it is empty or can't be converted. Never evaluates `bool(target)`."""
-    try:
-        return identifier(target)
-    except Exception:  # the app goes on
-        return None
-
-
-def _target(given: object, used: Iterable[Used | None]) -> object:
-    if type(given) is str and given:  # most
-        return given
-    served_targets = (prompt.target for prompt in used if isinstance(prompt, ServedPrompt))
-    target = _named(given) or next(filter(None, served_targets), None)
-    if target is None:
-        raise ValueError("target is missing: pass it to record or to prompt (no live version has one yet)")
-    return target
-
-
-def _new_id() -> str:
-    """Return a random UUID (version 4), as `uuid.uuid4` does, in a third of its time."""
-    number = os.urandom(16).hex()
-    variant = "89ab"[int(number[16], 16) & 3]
-    return f"{number[:8]}-{number[8:12]}-4{number[13:16]}-{variant}{number[17:20]}-{number[20:]}"
-
-
-def _execution(id: str, target: object, used: Sequence[Used | None], fields: Mapping[str, Any]) -> items.UnencodedItem:
-    uses = [prompt.use() if isinstance(prompt, ServedPrompt) else prompt for prompt in used]
-    return items.execution(id, _target(target, used), uses, fields, datetime.now(UTC))
+        exit_hook = ExitHook(lambda: self._close(AT_EXIT))
+        sender = Sender(self._options, self._clients.new_sync, on_start=exit_hook.register)
+        stream = SubscriberThread(self._options, prompts, self._clients.new_async, on_start=exit_hook.register)
+        return _Process(os.getpid(), sender, stream, prompts, exit_hook, OpenAnswers())

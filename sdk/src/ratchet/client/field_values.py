@@ -5,14 +5,17 @@ The functions raise InvalidValue, or whatever a value's own code raises.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from ratchet.client.values import InvalidValue, identifier, moment, number, plain, text
+from ratchet.client.values import InvalidValue, moment, number, plain, text
 
+Outcome = Literal["ok", "error", "refused", "timeout"]
 _PURPOSES = frozenset({"quality", "learning"})
 _THUMBS = {1.0: True, 0.0: False, -1.0: False}
+NEXT_STEPS = ("requery", "regenerate", "abandon", "continue")
+ACTIONS = frozenset({"click", "copy", *NEXT_STEPS})
+"""Kinds that may have no value: it happened."""
 _LONGEST_COMMENT = 20_000
-_CONTENTS = ("page_content", "text", "content")
 
 
 def amount(value: object) -> float:
@@ -51,38 +54,6 @@ def as_mapping(value: Any) -> Mapping[Any, Any]:
     return found
 
 
-def count(value: object) -> int | None:
-    """Return a whole number, or None for other details of a provider's usage."""
-    if type(value) is int and 0 <= value < 2**63:
-        return value
-    try:
-        found = plain(value)
-    except Exception:
-        return None
-    whole = isinstance(found, int | float) and not isinstance(found, bool) and found == int(found) and found >= 0
-    return int(found) if whole else None
-
-
-def context(value: Any) -> str | None:
-    """Return a retrieved text: a string, or the text of a document."""
-    found = plain(value)
-    texts = [found[key] for key in _CONTENTS if isinstance(found, dict) and isinstance(found.get(key), str)]
-    return texts[0] if texts else text(found)
-
-
-def tool_name(value: Any) -> str | None:
-    """Return the name of a tool, given as a name, a declaration or a function."""
-    if callable(value) and hasattr(value, "__name__"):
-        return identifier(value.__name__)
-    found = value if isinstance(value, str) else getattr(value, "name", None) or plain(value)
-    if isinstance(found, dict):
-        found = found.get("name") or dict(found.get("function") or {}).get("name")
-    name = identifier(found)
-    if name is None:
-        raise InvalidValue("must name a tool")
-    return name
-
-
 def consent(value: object) -> dict[str, bool | None]:
     """Return the consent of each purpose."""
     found = {str(name): plain(item) for name, item in as_mapping(value).items()}
@@ -100,6 +71,8 @@ def feedback_value(kind: object, value: object) -> Any:
         return _THUMBS.get(float(found), found)
     if kind in ("rating", "score"):
         return number(found)
+    if kind == "dwell":
+        return number(value / timedelta(milliseconds=1) if isinstance(value, timedelta) else found)
     if kind in ("label", "comment", "correction"):
         return text(found)
     return found

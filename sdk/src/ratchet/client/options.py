@@ -3,10 +3,12 @@
 import os
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 import httpx
+
+from ratchet.errors import ConfigurationError
 
 
 class OptionFields(TypedDict, total=False):
@@ -32,7 +34,7 @@ class Options:
     """Validated options of a client. Times in seconds; `public_keys` are base64url."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     public_keys: tuple[str, ...] = ()
     project: str | None = None
     environment: str | None = None
@@ -63,7 +65,7 @@ def read_options(
     """Return the options from arguments, else from RATCHET_URL, RATCHET_KEY, RATCHET_PUBLIC_KEY (comma-separated),
     RATCHET_PROJECT and RATCHET_ENVIRONMENT.
 
-    Raises ValueError where the URL or the key is missing or malformed, TypeError for an unknown argument.
+    Raises ConfigurationError where the URL or the key is missing or malformed, TypeError for an unknown argument.
     """
     if unknown := fields.keys() - OptionFields.__annotations__.keys():
         raise TypeError(f"unknown argument: {', '.join(sorted(unknown))}")
@@ -71,8 +73,9 @@ def read_options(
     address = _url(url or source.get("RATCHET_URL") or "")
     secret = _key(key or source.get("RATCHET_KEY") or "")
     if not address or not secret:
-        missing = " and ".join(name for name, value in (("RATCHET_URL", address), ("RATCHET_KEY", secret)) if not value)
-        raise ValueError(f"{missing} is not set: set it, or pass url and key as arguments")
+        missing = [name for name, value in (("RATCHET_URL", address), ("RATCHET_KEY", secret)) if not value]
+        advice = "is not set: set it" if len(missing) == 1 else "are not set: set them"
+        raise ConfigurationError(f"{' and '.join(missing)} {advice}, or pass url and key as arguments")
     trusted = fields.get("public_key")
     if trusted is None:
         trusted = source.get("RATCHET_PUBLIC_KEY", "").split(",")
@@ -90,20 +93,20 @@ def read_options(
 
 
 def _url(given: str) -> str:
-    """Return the URL without a trailing slash. Raises ValueError."""
+    """Return the URL without a trailing slash. Raises ConfigurationError."""
     address = given.strip().rstrip("/")
     try:
         host = httpx.URL(address).host
     except httpx.InvalidURL as error:
-        raise ValueError(f"RATCHET_URL is not a valid URL: {error}") from None
+        raise ConfigurationError(f"RATCHET_URL is not a valid URL: {error}") from None
     if address and not (address.startswith(("http://", "https://")) and host):
-        raise ValueError("RATCHET_URL must begin with http:// or https:// and name a host")
+        raise ConfigurationError("RATCHET_URL must begin with http:// or https:// and name a host")
     return address
 
 
 def _key(given: str) -> str:
-    """Return the key without surrounding whitespace. Raises ValueError, whose message does not contain the key."""
+    """Return the key without surrounding whitespace. Raises ConfigurationError, without the key in its message."""
     secret = given.strip()
     if not (secret.isascii() and secret.isprintable()):
-        raise ValueError("RATCHET_KEY must contain printable ASCII characters only")
+        raise ConfigurationError("RATCHET_KEY must contain printable ASCII characters only")
     return secret

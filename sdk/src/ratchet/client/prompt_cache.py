@@ -3,9 +3,11 @@
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
+from ratchet.client.arms import Units, assign_arm
 from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, verified
-from ratchet.client.prompts import Default, ServedPrompt, default_prompt, served
+from ratchet.client.prompts import Default, Note, ServedPrompt, default_prompt, ignore_rendering, served
 from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
 from ratchet.sanitize import visible
 
@@ -45,23 +47,32 @@ class PromptCache:
     def get(self, name: str) -> LivePrompt | None:
         return self._live.get(name)
 
-    def serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
+    def serve(
+        self,
+        name: str,
+        default: Default | None,
+        target: str | None,
+        note: Note = ignore_rendering,
+        units: Units = Units(),  # noqa: B008
+    ) -> ServedPrompt:
         """Return the live version, or `default` where the app's variables can't render the live version.
 
-        An incompatible version and variables that it does not use are logged once. Raises NoPrompt, and what `default`
-        raises.
+        During a rollout it is that of the arm of `units`.
+
+        `note` is called for each rendering. An incompatible version and variables that it does not use are logged once.
+        Raises NoPrompt, and what `default` raises.
         """
-        live = self._live.get(name)
+        live, arm = _of_arm(self._live.get(name), units)
         if default is None:
-            return self._served(name, live, None, target)
+            return self._served(name, live, None, target, note, arm)
         own = self.default(name, default)
         if live is None:
-            return self._served(name, None, own, target)
+            return self._served(name, None, own, target, note)
         incompatible = incompatibilities(live.prompt, own)
         unused = sorted(own.variables.keys() - live.prompt.variables.keys())
         if (incompatible or unused) and self._is_unreported(name, live.sequence, bool(incompatible)):
             _log_incompatibility(name, incompatible, unused)
-        return self._served(name, None if incompatible else live, own, target or live.target)
+        return self._served(name, None if incompatible else live, own, target or live.target, note, arm)
 
     def accept(self, payload: object, names: frozenset[str]) -> bool:
         """Serve a prompt from now on if it is one of `names` and trusted; return whether it is."""
@@ -88,8 +99,16 @@ class PromptCache:
         """Return a copy with a lock that no thread of this process holds."""
         return PromptCache(self._trust, self._live)
 
-    def _served(self, name: str, live: LivePrompt | None, own: Prompt | None, target: str | None) -> ServedPrompt:
-        found = served(name, live, own, target, self._warn_once)
+    def _served(
+        self,
+        name: str,
+        live: LivePrompt | None,
+        own: Prompt | None,
+        target: str | None,
+        note: Note,
+        arm: str | None = None,
+    ) -> ServedPrompt:
+        found = served(name, live, own, target, self._warn_once, note, arm)
         if self._scanned.get(name) != found.digest:
             self._scanned[name] = found.digest
             if unsupported := foreign_syntax(found.prompt):
@@ -123,6 +142,16 @@ class PromptCache:
                 raise
             self._trust = self._trust.pinned(live)
             self._live[name], self._payloads[name] = live, payload
+
+
+def _of_arm(live: LivePrompt | None, units: Units) -> tuple[LivePrompt | None, str | None]:
+    """Return what a call gets of a live prompt, and its arm; no arm where no rollout is going on."""
+    if live is None or live.arms is None:
+        return live, None
+    arm = assign_arm(live.arms, units)
+    if arm == "candidate":
+        return replace(live, prompt=live.arms.prompt, examples=live.arms.examples), arm
+    return live, arm
 
 
 def _log_incompatibility(name: str, incompatible: list[str], unused: list[str]) -> None:

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from ratchet.client.arms import CandidateArm
+from ratchet.errors import ConfigurationError
 from ratchet.prompt import Prompt, PromptError, example_set_digest, parse
-from ratchet.signing import key_id, live_bytes, verify
+from ratchet.prompt.buckets import BUCKETS
+from ratchet.signing import arms_bytes, key_id, live_bytes, verify
 
 Examples = Mapping[str, Sequence[Mapping[str, str]]]
+_UNITS = frozenset({"user", "session", "execution"})
 
 
 class UntrustedPrompt(Exception):
@@ -30,7 +35,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class LivePrompt:
-    """A verified live prompt. The one with the highest `sequence` is served."""
+    """A verified live prompt. The one with the highest `sequence` is served; `arms`: the other arm of a rollout."""
 
     project: str
     environment: str
@@ -39,11 +44,15 @@ class LivePrompt:
     sequence: int
     prompt: Prompt
     examples: Examples
+    arms: CandidateArm | None = None
 
 
 def trusted_keys(public_keys: Sequence[str]) -> dict[str, str]:
-    """Return public keys by their ids. Raises ValueError for a malformed key."""
-    return {key_id(public): public for public in public_keys}
+    """Return public keys by their ids. Raises ConfigurationError for a malformed key."""
+    try:
+        return {key_id(public): public for public in public_keys}
+    except ValueError as error:
+        raise ConfigurationError(f"RATCHET_PUBLIC_KEY is not a public key: {error}") from None
 
 
 def verified(payload: object, trust: Trust, current: LivePrompt | None) -> LivePrompt:
@@ -62,7 +71,7 @@ def verified(payload: object, trust: Trust, current: LivePrompt | None) -> LiveP
     if current is not None:
         if live.sequence < current.sequence:
             raise UntrustedPrompt(f"its sequence {live.sequence} is lower than {current.sequence}")
-        if live.sequence == current.sequence and live.prompt != current.prompt:
+        if live.sequence == current.sequence and (live.prompt, live.arms) != (current.prompt, current.arms):
             raise UntrustedPrompt(f"its sequence {live.sequence} has another content already")
     return live
 
@@ -83,7 +92,27 @@ def _signed(payload: object, trust: Trust) -> LivePrompt:
     if not isinstance(sequence, int) or isinstance(sequence, bool):
         raise UntrustedPrompt("its sequence is not an integer")
     project, environment, name, target = (str(payload[part]) for part in ("project", "environment", "name", "target"))
-    return LivePrompt(project, environment, name, target, sequence, prompt, _examples(payload["examples"], prompt))
+    arms = None if payload.get("rollout") is None else _arms(payload, trust)
+    served = _examples(payload["examples"], prompt)
+    return LivePrompt(project, environment, name, target, sequence, prompt, served, arms)
+
+
+def _arms(payload: Mapping[str, Any], trust: Trust) -> CandidateArm:
+    """Return the candidate of a payload whose base is verified. Its own signature binds it to that."""
+    arms = payload["rollout"]
+    signature = arms["signature"]
+    public = trust.keys.get(signature["key_id"])
+    if public is None or not verify(public, arms_bytes(payload), signature["value"]):
+        raise UntrustedPrompt("the signature of its rollout is invalid")
+    prompt = parse(arms["document"], "document")
+    if prompt.digest != arms["digest"]:
+        raise UntrustedPrompt("the digest of its candidate is not that of the document")
+    weight, unit = arms["weight"], arms["unit"]
+    if type(weight) is not int or not 0 < weight < BUCKETS or unit not in _UNITS:
+        raise UntrustedPrompt("the weight or unit of its rollout is unknown")
+    return CandidateArm(
+        str(arms["rollout_id"]), weight, str(arms["salt"]), unit, prompt, _examples(arms["examples"], prompt)
+    )
 
 
 def _examples(examples: Mapping[str, Sequence[Mapping[str, str]]], prompt: Prompt) -> Examples:

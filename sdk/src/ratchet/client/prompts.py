@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.client.prompt_verification import Examples, LivePrompt
+from ratchet.client.rendered_prompts import message_texts
 from ratchet.client.used_prompts import UsedPrompt
 from ratchet.client.variables import fitted
+from ratchet.errors import NoPrompt
 from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
 from ratchet.sanitize import visible
 
@@ -20,12 +22,16 @@ Warn = Callable[[str, str], None]
 """Logs a warning about the prompt of a name."""
 
 
+Note = Callable[[list[str], "ServedPrompt"], None]
+"""Notes the texts that a prompt was rendered to."""
+
+
+def ignore_rendering(texts: list[str], prompt: "ServedPrompt") -> None:
+    """Note nothing."""
+
+
 def _warn(name: str, message: str) -> None:
     log.warning("ratchet: %s: %s", visible(name), visible(message))
-
-
-class NoPrompt(LookupError):
-    """No version is live or the server is unavailable, and the app gave no default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class ServedPrompt:
     """A prompt to use once: the live version (`live`), or the app's own default.
 
     Pass it to `record(prompts=[…])`, so that quality is measured by its digest. `default` is the app's own prompt,
-    where it gave one: the app fills in its variables.
+    where it gave one: the app fills in its variables. `arm`: that of a rollout, `base`, `candidate` or `unassigned`.
     """
 
     name: str
@@ -43,7 +49,9 @@ class ServedPrompt:
     sequence: int | None = None
     target: str | None = None
     default: Prompt | None = field(default=None, repr=False)
+    arm: str | None = None
     warn: Warn = field(default=_warn, repr=False, compare=False)
+    note: Note = field(default=ignore_rendering, repr=False, compare=False)
     _fallback: list[Prompt] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -78,16 +86,19 @@ class ServedPrompt:
             self.warn(self.name, f"the live version can't be rendered, so the app's default is used: {error}")
         else:
             self._fallback.clear()
+        self.note(message_texts(rendered), self)
         return rendered
 
     def text(self, **variables: object) -> str:
         """Return the rendered messages as one text, for an app that sends a single string."""
-        return "\n\n".join(filter(None, map(_text, self.render(**variables))))
+        text = "\n\n".join(filter(None, map(_text, self.render(**variables))))
+        self.note([text], self)
+        return text
 
     def use(self) -> UsedPrompt:
         """Return how an execution refers to it; a default includes its document, which the server may not have."""
         own = not self.live or bool(self._fallback)
-        return UsedPrompt(self.name, self.digest, self._rendered if own else None)
+        return UsedPrompt(self.name, self.digest, self._rendered if own else None, None if own else self.arm)
 
 
 def _text(message: Mapping[str, Any]) -> str:
@@ -100,13 +111,20 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 def served(
-    name: str, live: LivePrompt | None, default: Prompt | None, target: str | None = None, warn: Warn = _warn
+    name: str,
+    live: LivePrompt | None,
+    default: Prompt | None,
+    target: str | None = None,
+    warn: Warn = _warn,
+    note: Note = ignore_rendering,
+    arm: str | None = None,
 ) -> ServedPrompt:
-    """Return the live version, else the default. Raises NoPrompt."""
+    """Return the live version, else the default. Raises NoPrompt. `arm`: that of `live` in a rollout."""
     if live is not None:
-        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target, default, warn)
+        about = target or live.target
+        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, about, default, arm, warn, note)
     if default is not None:
-        return ServedPrompt(name, default, False, target=target, default=default, warn=warn)
+        return ServedPrompt(name, default, False, target=target, default=default, warn=warn, note=note)
     raise NoPrompt(f"no version of {name} is live, and no default was given")
 
 

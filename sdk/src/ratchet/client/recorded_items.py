@@ -11,14 +11,18 @@ from uuid import UUID
 
 from ratchet.client.bodies import Dropped, add_execution_fields, add_feedback_fields
 from ratchet.client.built_in_values import copy_of_built_ins
+from ratchet.client.field_values import Outcome
 from ratchet.client.used_prompts import UsedPrompt, label_of, prompt_uses
 from ratchet.client.values import identifier
 
 Route = Literal["executions", "feedback"]
-Kind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
+Kind = Literal[
+    "thumb", "rating", "label", "score", "comment", "correction", "preference",
+    "click", "copy", "dwell", "requery", "regenerate", "abandon", "continue",
+]  # fmt: skip
+"""What a person said; from `click` on, what a user did, which is implicit feedback."""
 Id = str | int | UUID
 """An id; a number or a UUID is sent as text."""
-Outcome = Literal["ok", "error", "refused", "timeout"]
 
 
 class Consent(TypedDict, total=False):
@@ -29,11 +33,12 @@ class Consent(TypedDict, total=False):
 
 
 class ExecutionFields(TypedDict, total=False):
-    """The facts of one LLM call; all optional. `cost` in US dollars, `latency_ms` in milliseconds.
+    """The facts of one LLM call; all optional. `cost` in US dollars or `currency` (ISO 4217), times in milliseconds.
 
     `input` and `output`: a text, or messages and objects of the model's client. `usage`: a mapping or object with the
-    provider's own names. `occurred_at` without a time zone is local time. A value that can't be converted is left out,
-    logged and counted; the rest is sent.
+    provider's own names. `contexts`: texts, or documents with `id`, `text` and `score`. `tools`: names of the tools
+    called, or calls with `name`, `arguments`, `result`, `outcome` and `latency_ms`. `occurred_at` without a time zone
+    is local time. A value that can't be converted is left out, logged and counted; the rest is sent.
     """
 
     id: Id
@@ -50,7 +55,9 @@ class ExecutionFields(TypedDict, total=False):
     session: Id | None
     usage: object
     cost: float | Decimal | None
+    currency: str | None
     latency_ms: float | timedelta | None
+    time_to_first_token_ms: float | timedelta | None
     outcome: Outcome | None
     scores: Mapping[str, float | None]
     attributes: Mapping[str, object] | None
@@ -61,7 +68,8 @@ class ExecutionFields(TypedDict, total=False):
 class FeedbackFields(TypedDict, total=False):
     """The optional fields of feedback. `name` distinguishes several scores or labels.
 
-    `comment` is what the user wrote beside a thumb, a rating, a label or a score.
+    `comment` is what the user wrote with a thumb, a rating, a label, a score or a preference. `source` defaults to
+    that of the kind.
     """
 
     id: Id
@@ -156,7 +164,7 @@ def feedback(
     fields: Mapping[str, Any],
     now: datetime,
 ) -> UnencodedItem:
-    """Return feedback about the execution or trace in `about`; invalid optional fields are left out.
+    """Return feedback about the execution, trace or session in `about`; invalid optional fields are left out.
 
     Raises ValueError for an invalid required field, here or when it is encoded.
     """

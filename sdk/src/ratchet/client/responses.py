@@ -11,6 +11,9 @@ from ratchet.client.recorded_items import RecordedItem
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
 """Statuses that refuse a batch for good. Others may pass: a key may be too new for a service, a proxy wrong."""
 
+_DONE = ("accepted", "duplicate", "erased")
+"""Statuses of items that need not be sent again. `erased`: the server stores nothing of that user."""
+
 _MAX_PAUSE = 300.0
 _MAX_CHARACTERS = 1_000
 """Maximum length of a reason in the log."""
@@ -49,7 +52,7 @@ def _delivered(batch: Batch, results: list[Any], amends: bool) -> Delivered:
     refused: list[tuple[int, str]] = []
     amended: list[tuple[int, RecordedItem]] = []
     for index, entry in enumerate(entries):
-        if entry.get("status") not in ("accepted", "duplicate") and index not in repeat:
+        if entry.get("status") not in _DONE and index not in repeat:
             item = without(batch.items[index], _fields(entry.get("problem"))) if amends else None
             if item is None:
                 refused.append((index, _reason(entry.get("problem"))))
@@ -61,7 +64,7 @@ def _delivered(batch: Batch, results: list[Any], amends: bool) -> Delivered:
 
 def _failed(entry: dict[str, Any]) -> bool:
     """Whether the server failed for this item, which is then sent again."""
-    if entry.get("status") in ("accepted", "duplicate"):
+    if entry.get("status") in _DONE:
         return False
     problem = entry.get("problem")
     status = problem.get("status") if isinstance(problem, dict) else None

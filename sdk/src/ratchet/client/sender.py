@@ -20,6 +20,8 @@ from ratchet.client.sender_log import (
 )
 from ratchet.client.transport import BatchPoster, Transport
 
+FIRST_PAUSE = 0.1
+"""Seconds before the second attempt, at most; it doubles with each further one."""
 _MAX_PAUSE = 30.0
 _ENCODED_AT_ONCE = 32
 """Items after which the thread lets others run: the app's threads wait for the interpreter that long."""
@@ -28,8 +30,8 @@ MIN_JOIN = 0.1
 
 
 def pause(attempt: int) -> float:
-    """Return the seconds before the next attempt: doubling from 0.1 to 30, with a random factor of 0.5 to 1."""
-    return min(_MAX_PAUSE, 0.1 * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1)  # noqa: S311
+    """Return the seconds before the next attempt: doubling from FIRST_PAUSE to 30, with a random factor of 0.5 to 1."""
+    return min(_MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1)  # noqa: S311
 
 
 class Sender:

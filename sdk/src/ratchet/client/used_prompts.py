@@ -10,11 +10,15 @@ from ratchet.prompt import Prompt
 
 @dataclass(frozen=True, slots=True)
 class UsedPrompt:
-    """A prompt that an execution used, with its `document` where the server may not have it."""
+    """A prompt that an execution used, with its `document` where the server may not have it.
+
+    `arm`: that of the rollout that was going on.
+    """
 
     name: str
     digest: str
     document: Prompt | None = None
+    arm: str | None = None
 
 
 def label_of(use: UsedPrompt) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any, get_args
 
-from ratchet.client.recorded_items import Outcome
+from ratchet.client.field_values import Outcome
 from ratchet.imports.fields import CellKind
 from ratchet.tables import BadFile
 from ratchet.tables.missing_values import is_blank
@@ -84,6 +84,11 @@ def read_yes_no(cell: Any) -> bool | None:
     if word in ("0", "0.0") or YES_NO.get(word) == 0.0:
         return False
     raise ValueError("is neither yes nor no")
+
+
+def read_step(cell: Any) -> bool | None:
+    """Return whether a cell says yes; None for no: what the user did instead is in another column."""
+    return read_yes_no(cell) or None
 
 
 def read_thumb(cell: Any) -> bool | None:
@@ -173,6 +178,7 @@ _READERS: Mapping[CellKind, Reader] = {
     "text": read_text,
     "content": read_content,
     "yes_no": read_yes_no,
+    "step": read_step,
     "list": read_list,
     "thumb": read_thumb,
     "outcome": read_outcome,

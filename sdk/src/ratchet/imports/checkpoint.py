@@ -1,4 +1,4 @@
-"""How far the import of a file has come, kept in a file beside the rejected rows."""
+"""Progress of the import of a file, kept in a file next to the rejected rows."""
 
 import json
 import os

@@ -32,11 +32,17 @@ def read_mapping_file(path: Path) -> ColumnMapping:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadFile(f"{path.name} is not a TOML file: {error}") from None
+    return mapping_from_tables(path.name, document)
+
+
+def mapping_from_tables(source: str, document: Mapping[str, object]) -> ColumnMapping:
+    """Return the mapping in the tables `columns` and `constants`. `source` begins messages. Raises BadFile."""
+    tables: dict[str, dict[str, str]] = {}
     for name, table in document.items():
         if name not in _TABLES or not isinstance(table, dict):
-            raise BadFile(f"{path.name}: {name!r} must be one of the tables {', '.join(_TABLES)}")
-    columns, constants = (_flat(path.name, document.get(name, {})) for name in _TABLES)
-    return ColumnMapping(columns, constants)
+            raise BadFile(f"{source}: {name!r} must be one of the tables {', '.join(_TABLES)}")
+        tables[name] = _flat(source, table)
+    return ColumnMapping(tables.get("columns", {}), tables.get("constants", {}))
 
 
 def parse_pairs(flag: str, pairs: Sequence[str]) -> dict[str, str]:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from ratchet.client.field_values import NEXT_STEPS
 from ratchet.tables import BadFile
 
 CellKind = Literal[
-    "id", "text", "content", "number", "count", "yes_no", "time", "list", "thumb", "rating", "outcome", "plain"
+    "id", "text", "content", "number", "count", "yes_no", "step", "time", "list", "thumb", "rating", "outcome", "plain"
 ]
-"""How a cell is read. `content`: text, messages or an object; `plain`: text, number, or yes and no."""
+"""How a cell is read. `content`: text, messages or an object; `step`: yes, where no is no value; `plain`: text, number,
+or yes and no."""
 
 EXECUTION: Mapping[str, CellKind] = {
     "id": "id",
@@ -27,7 +29,9 @@ EXECUTION: Mapping[str, CellKind] = {
     "user": "id",
     "session": "id",
     "cost": "number",
+    "currency": "text",
     "latency_ms": "number",
+    "time_to_first_token_ms": "number",
     "outcome": "outcome",
     "occurred_at": "time",
     "consent.quality": "yes_no",
@@ -42,8 +46,17 @@ FEEDBACK: Mapping[str, CellKind] = {
     "feedback.label": "text",
     "feedback.comment": "text",
     "feedback.correction": "text",
+    "feedback.chosen": "content",
+    "feedback.rejected": "content",
+    "feedback.click": "yes_no",
+    "feedback.copy": "yes_no",
+    "feedback.dwell": "number",
+    **dict.fromkeys((f"feedback.{step}" for step in NEXT_STEPS), "step"),
 }
-"""Fields of feedback. With `execution_id`, a row is feedback about an execution that was sent before."""
+"""Fields of feedback. With `execution_id`, a row is feedback about an execution that was sent before.
+
+`feedback.chosen` and `feedback.rejected` are the outputs of a preference; one that is missing is the execution's own.
+"""
 
 NAMED: Mapping[str, CellKind] = {
     "usage": "count",
@@ -52,6 +65,8 @@ NAMED: Mapping[str, CellKind] = {
     "parameters": "plain",
     "feedback.label": "text",
     "feedback.score": "number",
+    "feedback.click": "yes_no",
+    "feedback.copy": "yes_no",
 }
 """Fields with a name of the user's own after the dot, such as `scores.faithfulness`."""
 
@@ -72,13 +87,18 @@ SYNONYMS: Mapping[str, str] = {
     "prompt_version": "version",
     "input_tokens": "usage.input_tokens",
     "output_tokens": "usage.output_tokens",
+    "cached_input_tokens": "usage.cached_input_tokens",
+    "cache_write_tokens": "usage.cache_write_tokens",
+    "reasoning_tokens": "usage.reasoning_tokens",
+    "total_tokens": "usage.total_tokens",
+    "ttft_ms": "time_to_first_token_ms",
     "thumb": "feedback.thumb",
     "rating": "feedback.rating",
     "label": "feedback.label",
     "comment": "feedback.comment",
     "correction": "feedback.correction",
 }
-"""Names of columns that are used as a field without being told."""
+"""Names of columns that are used as a field by default."""
 
 
 def cell_kind(field: str) -> CellKind:

@@ -32,6 +32,17 @@ class MappedColumn:
         """The column's name."""
         return ".".join(self.path)
 
+    def value_in(self, row: Mapping[str, Any]) -> Any:
+        """Return the value of a row's cell; None without one. Raises UnreadableRow."""
+        cell = row.get(self.name, row.get(self.path[0]))
+        if self.name not in row and len(self.path) > 1:
+            cell = reach(cell, self.path[1:])
+        try:
+            return self.read(cell)
+        except ValueError as error:
+            shown = "" if self.name == self.field else f" (column {self.name})"
+            raise UnreadableRow(f"{self.field}{shown} {error}: {str(cell)[:60]!r}") from None
+
 
 @dataclass(frozen=True, slots=True)
 class RowConverter:
@@ -48,7 +59,7 @@ class RowConverter:
         """Return the items of row `number`, the execution first; none for an empty row. Raises UnreadableRow."""
         values = dict(self.constants)
         for column in self.columns:
-            if (value := self._read(column, row)) is not None:
+            if (value := column.value_in(row)) is not None:
                 values[column.field] = value
         if values.keys() <= self.constants.keys():
             return []
@@ -56,16 +67,6 @@ class RowConverter:
             return [_encoded(item) for item in _items(number, values, self._fields, now)]
         except ValueError as error:
             raise UnreadableRow(str(error)) from None
-
-    def _read(self, column: MappedColumn, row: Mapping[str, Any]) -> Any:
-        cell = row.get(column.name, row.get(column.path[0]))
-        if column.name not in row and len(column.path) > 1:
-            cell = reach(cell, column.path[1:])
-        try:
-            return column.read(cell)
-        except ValueError as error:
-            shown = "" if column.name == column.field else f" (column {column.name})"
-            raise UnreadableRow(f"{column.field}{shown} {error}: {str(cell)[:60]!r}") from None
 
 
 def _items(number: int, values: Mapping[str, Any], expected: frozenset[str], now: datetime) -> Iterator[UnencodedItem]:
@@ -80,10 +81,18 @@ def _items(number: int, values: Mapping[str, Any], expected: frozenset[str], now
     elif not given:
         raise UnreadableRow("has no feedback")
     carried = {name: values[name] for name in _CARRIED if name in values} | _consent(values)
-    for name, value in given.items():
+    for name, value in _preference(given):
         _, kind, *label = name.split(".", 2)
         fields = carried | ({"name": label[0]} if label else {})
         yield feedback(_id([about, name, value, carried]), {"execution_id": about}, kind, value, fields, now)
+
+
+def _preference(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the feedback of a row, with both outputs of a preference as one value."""
+    compared = {side: given[f"feedback.{side}"] for side in ("chosen", "rejected") if f"feedback.{side}" in given}
+    if compared:
+        yield "feedback.preference", compared
+    yield from ((name, value) for name, value in given.items() if name.removeprefix("feedback.") not in compared)
 
 
 def _execution(number: int, values: Mapping[str, Any], now: datetime) -> UnencodedItem:
@@ -129,5 +138,6 @@ def _id(parts: object) -> str:
 _PLAIN = (
     frozenset(("trace_id", "parent_id", "model", "input", "output", "contexts", "tools", "arm"))
     | frozenset(("user", "session", "cost", "latency_ms", "outcome", "occurred_at"))
+    | frozenset(("currency", "time_to_first_token_ms"))
 )  # fmt: skip
 """Fields of an execution whose values are sent as they were read."""

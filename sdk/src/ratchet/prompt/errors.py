@@ -2,15 +2,19 @@
 
 import re
 
+from ratchet.errors import RatchetError
+
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-class PromptError(ValueError):
+class PromptError(RatchetError, ValueError):
     """A document, a variable or an example is invalid.
 
     `field` is its path, such as `messages[0].content`; `reason` says what is wrong. Neither contains the invalid text,
     so both may be logged.
     """
+
+    code = "invalid-prompt"
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")

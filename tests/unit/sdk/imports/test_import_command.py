@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
+from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer
 
 CSV = (
@@ -33,7 +33,7 @@ def run(text: str, *options: str) -> Result:
 
 
 def run_again(*options: str) -> Result:
-    return CliRunner().invoke(app, ["import", "rows.csv", *options])
+    return run_command("import", "rows.csv", *options)
 
 
 def rejected() -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def test_a_wrong_option_is_refused_before_anything_is_sent(
 def test_malformed_lines_are_set_aside(server: FakeServer) -> None:
     Path("rows.csv").unlink(missing_ok=True)
     Path("rows.jsonl").write_text('{"input": "a"}\n{"input": \n{"input": "b"}\n', "utf-8")
-    result = CliRunner().invoke(app, ["import", "rows.jsonl", "--target", "bot", "--json"])
+    result = run_command("import", "rows.jsonl", "--target", "bot", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["executions"] == 2
     [row] = [json.loads(line) for line in Path("rows.jsonl.rejected.jsonl").read_text("utf-8").splitlines()]

@@ -44,6 +44,18 @@ def bodies(row: dict[str, Any], number: int = 2, **constants: Any) -> list[dict[
     return [json.loads(item.encoded) for item in converter(row, **constants).convert(number, row, NOW)]
 
 
+def test_a_row_may_have_a_preference_and_what_the_user_did() -> None:
+    row = {
+        "execution_id": "e1", "feedback.chosen": "better", "feedback.rejected": "worse", "feedback.copy": "no",
+        "feedback.dwell": "1200", "feedback.requery": "yes", "feedback.continue": "no", "feedback.click.link": "1",
+    }  # fmt: skip
+    found = {body["kind"]: (body.get("value"), body.get("name")) for body in bodies(row)}
+    assert found == {
+        "preference": ({"chosen": "better", "rejected": "worse"}, None), "copy": (False, None), "dwell": (1200.0, None),
+        "requery": (True, None), "click": (True, "link"),
+    }  # fmt: skip
+
+
 def test_a_row_is_an_execution_and_its_feedback() -> None:
     ran, *opinions = bodies(ROW, target="bot")
     assert {name: value for name, value in ran.items() if name != "id"} == {

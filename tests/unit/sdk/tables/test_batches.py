@@ -19,7 +19,7 @@ LINES = st.lists(
     max_size=30,
 )
 FEW = settings(
-    max_examples=scaled(60, 60, unit=20), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=scaled(60, 60, unit=10), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 
 
