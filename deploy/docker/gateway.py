@@ -1,6 +1,6 @@
 """Print the gateway's nginx configuration, generated from the routing table: `python -m deploy.docker.gateway`."""
 
-from ratchet_local.routes import LARGE_BODIES, ROUTES, STREAMS
+from ratchet_local.routes import BULK, LARGE_BODIES, ROUTES, STREAMS
 
 _FRAME = """\
 # Made by `python -m deploy.docker.gateway` from ratchet_local.routes; a test compares them.
@@ -76,8 +76,9 @@ def _location(path: str, service: str) -> str:
     """Return the location of a path and all paths below it."""
     stream = _STREAM if path in STREAMS else ""
     large = f"\n      client_max_body_size {LARGE_BODIES[path]}m;" if path in LARGE_BODIES else ""
+    bulk = "\n      proxy_request_buffering off;" if path in BULK else ""
     return f"""    location ~ ^{path}(/|$) {{
-      proxy_pass http://{service}:8000;{stream}{large}
+      proxy_pass http://{service}:8000;{stream}{large}{bulk}
     }}"""
 
 

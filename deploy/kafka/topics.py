@@ -27,6 +27,8 @@ PRIVATE = frozenset({"execution.submitted", "feedback.submitted"})
 """Topics that only the collector reads: personal data is not scrubbed there yet."""
 
 CONSOLE_TOPICS = (
+    "dataset.published",
+    "evaluation.completed",
     "quality.measured",
     "regression.detected",
     "regression.resolved",
@@ -36,6 +38,9 @@ CONSOLE_TOPICS = (
     "prompt.live",
     "loop.halted",
     "loop.resumed",
+    "rollout.started",
+    "rollout.advanced",
+    "rollout.concluded",
 )
 """Topics that the console reads, without a consumer group."""
 

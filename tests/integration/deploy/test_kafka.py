@@ -53,7 +53,7 @@ async def test_message_is_sent_and_received(kafka_bootstrap: str) -> None:
 
 async def test_only_the_gatekeeper_writes_prompt_live(secured_kafka: ApacheKafka) -> None:
     await _write(secured_kafka, "gatekeeper", "prompt.live")
-    for other in ("analyzer", "apps", "collector", "proposer"):
+    for other in ("analyzer", "apps", "collector", "evaluator", "proposer"):
         with pytest.raises(TopicAuthorizationFailedError):
             await _write(secured_kafka, other, "prompt.live")
     await _write(secured_kafka, "proposer", "proposal.ready")

@@ -52,7 +52,7 @@ def test_credentials_are_private_and_the_terminal_shows_a_sign_in_link(runner: L
 def test_page_health_and_metrics_cover_all_services(runner: LocalRunner) -> None:
     assert b"<h1>Sign in to Ratchet</h1>" in runner.get("/")[1]
     assert set(json.loads(runner.get("/health/ready")[1])["services"]) == {
-        "analyzer", "collector", "console", "gatekeeper", "proposer",
+        "analyzer", "collector", "console", "evaluator", "gatekeeper", "proposer",
     }  # fmt: skip
     assert b'ratchet_info{service="analyzer"} 1.0' in runner.get("/metrics")[1]
     status, body = runner.get("/v1/nothing")
@@ -60,7 +60,6 @@ def test_page_health_and_metrics_cover_all_services(runner: LocalRunner) -> None
 
 
 def test_restart_resumes_with_all_data(runner: LocalRunner) -> None:
-    eventually_sync(lambda: runner.get("/v1/regressions", runner.credentials["reviewer_key"])[0] == 200)
     before = runner.credentials
     _thumb(runner, 1)
     eventually_sync(lambda: _counted(runner) == 1)
@@ -83,7 +82,8 @@ def test_keys_lost_before_being_written_are_issued_again(runner: LocalRunner) ->
     runner.start()
     assert runner.credentials["maker_key"] != before["maker_key"]
     assert runner.credentials["ingest_key"] == before["ingest_key"]
-    assert runner.get("/v1/loop", runner.credentials["maker_key"])[0] == 200
+    for path in ("/v1/loop", "/v1/executions", "/v1/quality", "/v1/candidates", "/v1/datasets"):
+        assert runner.get(path, runner.credentials["maker_key"])[0] == 200, path
     assert runner.get("/v1/loop", before["maker_key"])[0] == 401
 
 

@@ -37,7 +37,7 @@ class WatchedTerm:
     turns: list[tuple[int, RegressionEvent]] = field(default_factory=list)
     executions: dict[str, ExecutionFacts] = field(default_factory=dict)
 
-    def prompt(self, name: str, default: Path, target: str) -> Any:
+    def prompt(self, name: str, default: Path, target: str, user: str | None = None) -> Any:
         own = default_prompt(default)
         self.documents[own.digest] = own
         return served(name, None, self.live or own, target)

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+import yaml
 
+from collector.pulls.configuration import load_pulls
 from deploy.docker.env import PASSWORDS, environment
 from ratchet_local.routes import SERVICES
 from tests.support.compose import load, variables
@@ -81,3 +83,34 @@ def test_referenced_files_and_modules_exist(services: dict[str, Any]) -> None:
 def test_each_of_our_images_is_built_once(services: dict[str, Any]) -> None:
     built = {service["image"] for service in services.values() if "build" in service}
     assert built == {service["image"] for service in services.values() if service["image"].startswith("ratchet-")}
+
+
+def test_pulls_get_their_file_their_extra_and_a_way_out(services: dict[str, Any]) -> None:
+    pulls = yaml.safe_load((ROOT / "compose.pulls.yaml").read_text())["services"]
+    assert list(pulls) == ["collector"]
+    collector = pulls["collector"]
+    (volume,) = collector["volumes"]
+    assert volume == f"./pulls.toml:{collector['environment']['RATCHET_PULLS']}:ro"
+    assert set(services["collector"]["networks"]) < set(collector["networks"])
+    dockerfile = (ROOT / services["collector"]["build"]["dockerfile"]).read_text()
+    arguments = {line.removeprefix("ARG ").partition("=")[0] for line in dockerfile.splitlines()}
+    assert set(collector["build"]["args"]) <= arguments
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"/pulls.toml", *(f"/{name}" for name in collector["env_file"])} <= set(ignored)
+
+
+def test_judges_get_their_credentials_and_a_way_out(services: dict[str, Any]) -> None:
+    judges = yaml.safe_load((ROOT / "compose.judges.yaml").read_text())["services"]
+    assert list(judges) == ["evaluator"]
+    assert set(services["evaluator"]["networks"]) < set(judges["evaluator"]["networks"])
+    assert services["evaluator"]["build"]["args"]["RAGAS"] == "1"
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {f"/{name}" for name in judges["evaluator"]["env_file"]} <= set(ignored)
+
+
+def test_example_of_pulls_is_valid() -> None:
+    keys = dict.fromkeys(("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"), "k") | {"LANGFUSE_HOST": "https://l.test"}
+    found = load_pulls(ROOT / "examples/pulls.toml", keys)
+    assert [pull.name for pull in (*found.langfuse, *found.cloudwatch)] == [
+        "support-traces", "support-logs", "support-thumbs"
+    ]  # fmt: skip

@@ -44,8 +44,8 @@ async def test_each_writing_service_gets_a_republish_request() -> None:
     lost = Repairs()
     lost.go.set()
     lost("dead_letter.settled")
-    await eventually(lambda: len(lost.begun) == 4)
-    assert {service for service, _ in lost.begun} == {"analyzer", "collector", "gatekeeper", "proposer"}
+    await eventually(lambda: len(lost.begun) == 5)
+    assert {service for service, _ in lost.begun} == {"analyzer", "collector", "evaluator", "gatekeeper", "proposer"}
     await lost.close()
 
 

@@ -46,6 +46,8 @@ def test_each_event_is_reported_once_with_the_next_step() -> None:
     assert lines[0] == "! thumb of bot got worse: 90.0 % (n=400) → 60.0 % (n=100); likely cause: prompt version"
     assert lines[1] == f"  why:  {URL}/regressions/r1"
     assert lines[-1].endswith("ratchet approve p1")
+    waiting = ProgressReporter("http://x", "ann").changes(pages(proposals=[proposal(evaluation_rule="required")]))
+    assert waiting[-1].endswith("ratchet approve p1 (after its test has passed)")
     assert reporter.changes(pages(regressions=[regression()], proposals=[proposal()])) == []
     closed = pages(regressions=[regression("resolved")], proposals=[proposal("approved")])
     assert reporter.changes(closed) == ["✓ thumb of bot has recovered: 88.0 % (n=120)", "· the proposal p1 is approved"]
@@ -115,3 +117,25 @@ def test_feedback_from_before_the_start_does_not_determine_the_version() -> None
     assert "this version" not in reporter.status(then)
     assert reporter.changes(then) == []
     assert "n=95" in reporter.status(then)
+
+
+def evaluation(verdict: str = "pass", **parts: Any) -> dict[str, Any]:
+    interval = {"difference": 0.312, "low": 0.05, "high": 0.474}
+    return {"id": "e1", "verdict": verdict, "cases": 46, "reason": "not shown", **interval, **parts}
+
+
+def test_each_verdict_is_reported_once_while_the_proposal_is_open() -> None:
+    reporter = ProgressReporter(URL, YOU)
+    reporter.changes(pages(proposals=[proposal(evaluation=None)]))
+    tested = pages(proposals=[proposal(evaluation=evaluation())])
+    line = "✓ the proposal for answer was tested on 46 cases: pass, better by 31 pp (95 % interval +5 to +47 pp)"
+    assert reporter.changes(tested) == [line]
+    assert reporter.changes(tested) == []
+    worse = evaluation("fail", id="e2", difference=-0.2, low=-0.3, high=-0.1)
+    assert reporter.changes(pages(proposals=[proposal(evaluation=worse)])) == [
+        "! the proposal for answer was tested on 46 cases: fail, worse by 20 pp (95 % interval -30 to -10 pp)"
+    ]
+    unknown = evaluation("inconclusive", id="e3", difference=None, low=None, high=None)
+    assert reporter.changes(pages(proposals=[proposal(evaluation=unknown)]))[0].endswith(": inconclusive, not shown")
+    decided = pages(proposals=[proposal("approved", evaluation=evaluation(id="e4"))])
+    assert reporter.changes(decided) == ["· the proposal p1 is approved"]

@@ -25,7 +25,7 @@ class Bot:
 
     def answer(self, person: Person, question: Question, rnd: random.Random) -> tuple[str, Reply]:
         """Answer a question; return the execution id and the reply."""
-        prompt = self._client.prompt(PROMPT, default=self._prompt_file, target=TARGET)
+        prompt = self._client.prompt(PROMPT, default=self._prompt_file, target=TARGET, user=person.name)
         messages = prompt.render(articles=articles_text(), question=question.text)
         reply = respond(messages, question, rnd)
         execution_id = self._client.record(

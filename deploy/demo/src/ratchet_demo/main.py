@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ratchet import Ratchet
-from ratchet_demo.bot import Fleet
+from ratchet_demo.bot import PROMPT, Fleet
+from ratchet_demo.golden_answers import answer
 from ratchet_demo.script import RATE
 from ratchet_demo.story import Story, ensure_prompt
 
@@ -29,12 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     file = options.folder / "answer.json"
     ensure_prompt(file)
     fleet = Fleet(Ratchet, file)
+    worker = Ratchet().worker(answer, prompts=[PROMPT])
     try:
         fleet.deploy()
+        worker.start()
         _run(Story(fleet, file, options.seed, options.healthy), options.rate)
     except KeyboardInterrupt:
         pass
     finally:
+        worker.stop(timeout=0.5)
         fleet.close()
     return 0
 

@@ -64,7 +64,7 @@ def _content(question: Question, cites: bool, admits: bool, rnd: random.Random) 
     if article is None:
         if rnd.random() < _INVENTS_UNKNOWN[admits]:
             return "Yes, of course, that is no problem at all.", False
-        return "I am sorry, our articles don't say.", True
+        return "I am sorry, but I can't answer that: our articles don't say.", True
     if rnd.random() < _INVENTS[cites]:
         return article.invention, False
     return f"{article.fact} [{article.number}]" if cites else article.fact, True

@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,18 +17,26 @@ from rich.text import Text
 from ratchet.sanitize import visible
 from ratchet_demo.script import ANSWERS_BEFORE_EDIT, RATE, TARGET, edit_is_due
 from ratchet_local.data_dir import DataDir, display_path
+from ratchet_local.demo_dataset import DatasetPublisher, DemoDataset
+from ratchet_local.demo_rollouts import RolloutStory
 from ratchet_local.process import end, start
 from ratchet_local.progress import ApiSnapshot, ProgressReporter
 
 _POLL_S = 0.5
 _WIDTH = 79
+ROLLOUTS = (
+    "A harmful edit of the bot's prompt is approved for 5 % of the answers, and rolled back by itself after some "
+    "minutes; then a good one reaches all: watch the page of the prompt in the console."
+)
 
 
 class DemoRunner:
     """The demo's process and its progress report; started after the services, stopped before them."""
 
-    def __init__(self, home: DataDir, *, healthy: bool = False, seed: int = 1) -> None:
-        self._home, self._healthy, self._seed = home, healthy, seed
+    def __init__(self, home: DataDir, *, healthy: bool = False, canary: bool = False, seed: int = 1) -> None:
+        """`healthy`: nobody edits the bot's prompt. `canary`: edits are approved, and rolled out gradually."""
+        self._home, self._healthy, self._seed = home, healthy or canary, seed
+        self._canary = canary
         self._process: psutil.Process | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -59,24 +68,46 @@ class DemoRunner:
         headers = {"authorization": f"Bearer {credentials['maker_key']}"}
         with httpx.Client(base_url=credentials["url"], headers=headers, timeout=5.0) as client:
             hint = expectation(display_path(self._prompt), self._healthy, due, is_prompt_managed(client))
+            hint = ROLLOUTS if self._canary else hint
             console.print(Text(introduction(hint)), soft_wrap=True)
-            if not console.is_terminal:
-                self._watch(client, reporter, console, lambda text: None)
-                return
-            with console.status("") as status:
-                self._watch(client, reporter, console, _status_updater(status))
+            with self._second_client(credentials) as reviewer:
+                acts = self._acts(client, reviewer)
+                if not console.is_terminal:
+                    self._watch(client, reporter, console, lambda text: None, acts)
+                    return
+                with console.status("") as status:
+                    self._watch(client, reporter, console, _status_updater(status), acts)
+
+    def _second_client(self, credentials: dict[str, str]) -> httpx.Client:
+        headers = {"authorization": f"Bearer {credentials['reviewer_key']}"}
+        return httpx.Client(base_url=credentials["url"], headers=headers, timeout=5.0)
+
+    def _acts(self, maker: httpx.Client, reviewer: httpx.Client) -> Callable[[], list[str]]:
+        """Return what the demo's people do at each look; the lines that it returns are printed."""
+        if self._canary:  # without a golden set: an evaluation would find the harmful edit before anybody is served
+            return RolloutStory(maker, reviewer).advance
+        publisher = DatasetPublisher(DemoDataset.packaged())
+        return lambda: [*filter(None, [publisher.attempt(maker)])]
 
     def _watch(
-        self, client: httpx.Client, reporter: ProgressReporter, console: Console, status: Callable[[str], None]
+        self,
+        client: httpx.Client,
+        reporter: ProgressReporter,
+        console: Console,
+        status: Callable[[str], None],
+        acts: Callable[[], list[str]],
     ) -> None:
         while not self._stopped.wait(_POLL_S):
+            lines: list[str] = []
             try:
+                lines += acts()
                 snapshot = _snapshot(client)
+                lines += reporter.changes(replace(snapshot, quality=()) if self._canary else snapshot)
+                status(reporter.status(snapshot))
             except httpx.HTTPError:
-                continue
-            for line in reporter.changes(snapshot):
+                pass  # it is tried again
+            for line in lines:
                 console.print(Text(visible(line)), soft_wrap=True)
-            status(reporter.status(snapshot))
 
 
 def introduction(hint: str) -> str:

@@ -17,6 +17,8 @@ import collector.app
 import collector.settings
 import console.app
 import console.settings
+import evaluator.app
+import evaluator.settings
 import gatekeeper.app
 import gatekeeper.settings
 import proposer.app
@@ -52,10 +54,18 @@ class Installation:
     broker: EmbeddedBroker
     signing_key: str
     public_key: str
+    ingest_key: str = ""
+    """API key of the project's first environment, by which judges' scores are submitted."""
 
     @property
     def owner_url(self) -> str:
         return self.servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
+
+    @property
+    def archive(self) -> dict[str, str]:
+        """Return the settings of the archive of executions: beside PostgreSQL's data."""
+        folder = self.servers.postgres.data.with_name("archive")
+        return {"archive_url": str(folder / "files"), "archive_folder": str(folder / "work")}
 
     def settings(self, service: str) -> dict[str, object]:
         """Return the settings of a service; environment variables may add others."""
@@ -94,13 +104,24 @@ def build_apps(installation: Installation, flow: BoundedFlow) -> dict[str, FastA
     services = {
         "gatekeeper": gatekeeper.app.build_app(gatekeeper_settings, clock, flow),
         "collector": collector.app.build_app(
-            collector.settings.CollectorSettings.model_validate({**common("collector"), "writers": 1}), clock, flow
+            collector.settings.CollectorSettings.model_validate(
+                {**common("collector"), "writers": 1, **installation.archive}
+            ),
+            clock,
+            flow,
         ),
         "analyzer": analyzer.app.build_app(
             analyzer.settings.AnalyzerSettings.model_validate(common("analyzer")), clock, flow
         ),
         "proposer": proposer.app.build_app(
             proposer.settings.ProposerSettings.model_validate(common("proposer")), clock, flow
+        ),
+        "evaluator": evaluator.app.build_app(
+            evaluator.settings.EvaluatorSettings.model_validate(
+                {"api_keys": installation.ingest_key or None, **common("evaluator")}
+            ),
+            clock,
+            flow,
         ),
     }
     # The console calls the services without a socket.

@@ -57,9 +57,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path(".ratchet"), help="data directory (default .ratchet)")
     parser.add_argument(
         "--demo",
-        choices=("0", "1", "healthy"),
+        choices=("0", "1", "healthy", "canary"),
         default="0",
-        help="1: also run a demo bot, whose prompt gets worse; healthy: a bot whose prompt stays good (default 0)",
+        help="1: also run a demo bot, whose prompt gets worse; healthy: a bot whose prompt stays good; canary:"
+        " a harmful and a good edit are approved and rolled out gradually (default 0)",
     )
     parser.add_argument("--seed", type=int, default=1, help="random seed of the demo")
     return parser.parse_args(arguments)
@@ -93,7 +94,7 @@ def _demo(home: DataDir, options: argparse.Namespace) -> "DemoRunner | None":
         return None
     from ratchet_local.demo import DemoRunner
 
-    return DemoRunner(home, healthy=options.demo == "healthy", seed=options.seed)
+    return DemoRunner(home, healthy=options.demo == "healthy", canary=options.demo == "canary", seed=options.seed)
 
 
 @contextmanager

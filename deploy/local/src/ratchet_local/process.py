@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 
 _POLL_SECONDS = 0.01
+_KILLED_WITHIN_S = 10.0
+"""A killed process is gone after milliseconds, but on a busy machine after seconds."""
 
 
 class StartFailed(RuntimeError):
@@ -71,7 +73,7 @@ def end(process: psutil.Process, how: int = signal.SIGTERM, grace: float = 10.0)
             process.wait(grace)
         except psutil.TimeoutExpired:
             process.kill()
-            process.wait(grace)
+            process.wait(_KILLED_WITHIN_S)
 
 
 def wait_until(ready: Callable[[], bool], process: psutil.Process, log: Path, within: float) -> None:

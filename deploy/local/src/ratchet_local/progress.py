@@ -34,6 +34,7 @@ class ProgressReporter:
     _with_examples: set[str] = field(default_factory=set)
     _were_in_use: set[str] = field(default_factory=set)
     _in_use: str | None = None
+    _evaluations: dict[str, str] = field(default_factory=dict)
     _started: bool = False
 
     def changes(self, snapshot: ApiSnapshot) -> list[str]:
@@ -42,6 +43,7 @@ class ProgressReporter:
             *self._versions(snapshot.quality),
             *self._regressions(snapshot.regressions),
             *self._proposals(snapshot.proposals),
+            *self._verdicts(snapshot.proposals),
         ]
         self._started = True
         return lines
@@ -112,7 +114,18 @@ class ProgressReporter:
                 return
         yield f"? a proposal{by} for the prompt {item['name']} waits for you ({item['kind'].replace('_', ' ')})"
         yield look
-        yield f"  here: {_RATCHET} approve {item['id']}"
+        tested = item.get("evaluation") is not None or item.get("evaluation_rule") != "required"
+        yield f"  here: {_RATCHET} approve {item['id']}{'' if tested else ' (after its test has passed)'}"
+
+    def _verdicts(self, items: Sequence[JsonObject]) -> Iterator[str]:
+        """Report each evaluation of a proposal that waits for a decision."""
+        for item in reversed(items):
+            found = item.get("evaluation")
+            if found is None or item["state"] != "open" or self._evaluations.get(item["id"]) == found["id"]:
+                continue
+            self._evaluations[item["id"]] = found["id"]
+            mark = "✓" if found["verdict"] == "pass" else "!"
+            yield f"{mark} the proposal for {item['name']} was tested on {found['cases']} cases: {_compared(found)}"
 
     def _examples(self, item: JsonObject) -> Iterator[str]:
         """Report example sets once per prompt, because a new set follows with each better answer."""
@@ -127,6 +140,16 @@ def _liked(items: Sequence[JsonObject]) -> list[JsonObject]:
 
 def _change(item: JsonObject) -> str:
     return f"{_side(item, 'baseline')} → {_side(item, 'current')}"
+
+
+def _compared(found: JsonObject) -> str:
+    """Return the verdict and the difference of pass rates of an evaluation."""
+    difference, low, high = (found[each] for each in ("difference", "low", "high"))
+    if difference is None or low is None or high is None:
+        return f"{found['verdict']}, {found['reason']}"
+    word = "better" if difference >= 0.0 else "worse"
+    interval = f"95 % interval {100 * low:+.0f} to {100 * high:+.0f} pp"
+    return f"{found['verdict']}, {word} by {100 * abs(difference):.0f} pp ({interval})"
 
 
 def _side(item: JsonObject, side: str) -> str:

@@ -22,7 +22,7 @@ from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.gateway import Gateway
 from ratchet_local.installation import Installation, migrate_all, run_services
 from ratchet_local.memory import resume_collection
-from ratchet_local.project_keys import PERSON, ensure_credentials
+from ratchet_local.project_keys import PERSON, ensure_credentials, wait_for_copies
 from ratchet_local.stream_shutdown import StreamShutdown
 from shared.runtime.log import configure_logging
 from shared.web.connection_limits import ConnectionLimits, guarded, raise_open_files
@@ -62,7 +62,8 @@ async def _serve(
     owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
     await migrate_all(owner_url)
     credentials = await ensure_credentials(home, owner_url, url)
-    installation = Installation(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
+    signing_key = home.signing_key.read_text().strip()
+    installation = Installation(servers, broker, signing_key, credentials["public_key"], credentials["ingest_key"])
     link = await first_link(owner_url, installation.signing_key, PERSON)
 
     def ready() -> None:
@@ -72,6 +73,7 @@ async def _serve(
             demo.start(credentials, PERSON)
 
     async with run_services(installation) as apps:
+        await wait_for_copies([app.state.keys for name, app in apps.items() if name != "console"], credentials)
         streams = StreamShutdown(Gateway(apps, aggregate_app(apps)))
         config = server_config(streams, apps["collector"].state.http_protocol)
         server = QuietServer(config, ready, streams.begin)
