@@ -20,6 +20,7 @@ BENCHMARKS = (
     "console",
     "latency",
     "ingest",
+    "ingest_steps",
     "relay",
     "consume",
     "sdk",
@@ -27,7 +28,12 @@ BENCHMARKS = (
     "growth",
     "audit",
     "backtest",
+    "execution_log",
     "attribution",
+    "evaluation",
+    "evaluation_report",
+    "annotation",
+    "example_selection",
     "peers",
 )
 

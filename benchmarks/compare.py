@@ -21,7 +21,7 @@ from benchmarks.rows import Row
 from benchmarks.table import format_seconds
 from benchmarks.termination import exit_on_sigterm
 
-MEASURED = ("ingest", "relay", "consume", "sdk", "growth", "backtest", "audit")
+MEASURED = ("ingest", "ingest_steps", "relay", "consume", "sdk", "growth", "backtest", "audit")
 """Benchmarks whose rows have processor time."""
 
 _KEPT = (".cache", ".uv")

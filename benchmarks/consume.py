@@ -47,6 +47,7 @@ from shared.events.base import Event
 from shared.messaging.cloudevents import Received, decode
 from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import SystemClock
@@ -119,7 +120,7 @@ async def deliver(
     """Deliver the messages to one consumer in batches; return microseconds per event by part."""
     settings, clock = AnalyzerSettings(database_url=server.dsn(), kafka_bootstrap="127.0.0.1:9"), SystemClock()
     db = engine(settings)
-    measuring = Handlers(Rules(), clock, "ratchet/analyzer")
+    measuring = Handlers(Rules(), ErasedSubjects("analyzer"), clock, "ratchet/analyzer")
     subscription = handler or measuring.subscriptions()[0]
     cap = DeadLetterBudget(60)
     delivery = Delivery(

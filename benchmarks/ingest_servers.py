@@ -15,7 +15,8 @@ from collector.api.request import Receive
 from collector.app import Parts
 from collector.domain.model import IngestItem, ItemStatus, NewFeedback, Origin, key_hash
 from collector.ingest.group_commit import write_all
-from collector.ingest.service import BatchWriter, IngestService, PseudonymKeyCache
+from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import BatchWriter, IngestService
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from shared.events import new_id
@@ -92,7 +93,7 @@ class _Direct:
         shards, wake = parts.settings.relay_shards, parts.platform.store.on_emit
         self._free: asyncio.Queue[BatchWriter] = asyncio.Queue()
         for _ in range(TRANSACTIONS):
-            self._free.put_nowait(BatchWriter(DedicatedConnection(parts.platform.engine), shards, wake))
+            self._free.put_nowait(BatchWriter(DedicatedConnection(parts.platform.engine), shards, wake, parts.subjects))
 
     def submit(self, items: Sequence[IngestItem], _: int) -> "asyncio.Task[list[ItemStatus | Exception]]":
         return asyncio.create_task(self._write(items))

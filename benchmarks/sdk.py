@@ -7,6 +7,8 @@ server in another process answers for all of them. The pairs alternate, 100 at a
 do which sends in the background: two ids, two times, `json.dumps` and `queue.put`. Figures are the processor time of
 the app's thread (its median), and of the whole process per pair, with everything that happens in the background.
 
+An observed function returns at once; its figure is that of all that `client.observe` does for one call.
+
 For the memory the server does not respond: 10 % of the calls are made, then the rest, and the size of the process is
 read after each.
 """
@@ -56,7 +58,7 @@ PROMPTS: list[PromptLabel] = [{"name": "answer", "version": "v7"}]
 CHUNK = 100
 LIMIT_US = 20.0
 
-Pair = Callable[[object], None]
+Pair = Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,29 @@ def measure_feedback(url: str, calls: int) -> tuple[float, float, float]:
     return statistics.median(thread), statistics.median(wall), process
 
 
+def measure_observed(url: str, calls: int) -> tuple[float, float]:
+    """Return the microseconds of this thread (medians): of an observed function, and of a `record` of the same."""
+    inputs = cycle(TEXTS)
+    fields = {name: value for name, value in FIELDS.items() if name != "output"}
+    observed: list[float] = []
+    recorded: list[float] = []
+    with Ratchet(url, "rk_bench_s") as client:
+
+        @client.observe("chat", prompts=PROMPTS, **fields)
+        def answer(question: object) -> str:
+            return TEXTS[1]
+
+        timed(answer, inputs)
+        for _ in range(calls // CHUNK):
+            observed.append(timed(answer, inputs))
+            recorded.append(timed(lambda given: client.record("chat", prompts=PROMPTS, input=given, **FIELDS), inputs))
+            if client.counters.accepted - client.counters.sent > 4_000:
+                client.flush(60)
+        client.flush(60)
+        assert client.counters.dropped == client.counters.refused == 0, client.counters
+    return statistics.median(observed), statistics.median(recorded)
+
+
 def measure_memory(calls: int) -> Memory:
     """Return the memory while the server does not respond."""
     process = psutil.Process()
@@ -210,6 +235,12 @@ def table_rows(costs: dict[str, CallCost], memory: Memory | None) -> list[Row]:
     return rows
 
 
+def observed_row(observed_us: float, record_us: float) -> Row:
+    """Return the row of an observed function, beside a `record` of the same fields."""
+    name = "SDK: observed function with texts, app's thread"
+    return Row(name, "µs", observed_us, "low", record_us, "record with the same fields", item="call")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=20_000)
@@ -223,6 +254,7 @@ def main() -> None:
     memory = measure_memory(arguments.calls) if arguments.calls else None
     with sink() as url:
         costs, received = measure_calls(url, arguments.pairs)
+        observed = measure_observed(url, arguments.pairs)
     for kind, cost in costs.items():
         print(f"a pair with {kind}: {cost.app_us:.1f} µs in the app's thread (json.dumps + queue.put "
               f"{cost.least_us:.1f}), {cost.process_us:.1f} µs in the process")  # fmt: skip
@@ -231,7 +263,8 @@ def main() -> None:
     if memory:
         print(f"memory, server down: {memory.before:.0f} MB, after {arguments.calls // 10:,} calls {memory.full:.0f} "
               f"MB, after {arguments.calls:,} calls {memory.after:.0f} MB; {memory.dropped:,} dropped")  # fmt: skip
-    write_rows(arguments.rows, table_rows(costs, memory))
+    print(f"an observed function: {observed[0]:.1f} µs in the app's thread (a record of the same {observed[1]:.1f})")
+    write_rows(arguments.rows, [*table_rows(costs, memory), observed_row(*observed)])
 
 
 if __name__ == "__main__":
