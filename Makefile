@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
-MEMBERS := shared sdk services/collector services/analyzer backtest services/proposer services/gatekeeper services/console deploy/local deploy/demo
+MEMBERS := shared sdk langfuse services/collector services/analyzer backtest evaluation services/proposer services/evaluator services/gatekeeper services/console deploy/local deploy/demo
 PORT ?= 8080
 DEMO ?= 1
 FUZZ_S ?= 60
@@ -9,9 +9,9 @@ SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 # pytest keeps its rewritten modules as bytecode; without it, each process of each run rewrites all test files again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run help test unit simulation integration coverage soak fuzz vectors sdk-js bench bench-compare screenshots lint lock install clean
+.PHONY: run help test unit simulation integration coverage soak fuzz vectors sdk-js ragas bench bench-compare screenshots lint lock install clean
 
-run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
+run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy, DEMO=canary
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
 
 help:  ## list the targets
@@ -38,6 +38,13 @@ soak: .venv/.installed  ## reliability tests with full counts; ROW=name: only te
 fuzz: .venv/.installed  ## coverage-guided fuzzing of prompt documents for FUZZ_S seconds; needs Linux
 	$(UV) pip install --quiet --python .venv --require-hashes -r tests/fuzz-requirements.txt
 	.venv/bin/python -m tests.fuzz $(FUZZ_S)
+
+ragas: .cache/ragas/.installed  ## Ragas in .cache/ragas, for its judges and their tests (600 MB)
+
+.cache/ragas/.installed: evaluation/ragas-requirements.txt | $(UV)
+	$(UV) venv --quiet --allow-existing .cache/ragas
+	$(UV) pip sync --quiet --python .cache/ragas --compile-bytecode --require-hashes $<
+	touch $@
 
 vectors: .venv/.installed  ## digests of COUNT random documents by the clients in Python and JavaScript
 	.venv/bin/python -m tests.client_digests $(COUNT)
@@ -79,6 +86,8 @@ lock: | $(UV)  ## update the lock file after a change of dependencies
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links $(foreach m,$(MEMBERS),--no-emit-package ratchet-$(notdir $(m))) \
 	  pyproject.toml --group dev $(MEMBERS:%=%/pyproject.toml) -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links evaluation/ragas-requirements.in -o evaluation/ragas-requirements.txt
 
 clean:  ## remove installed and cached files
 	rm -rf .venv .uv .cache .ratchet sdk-js/node_modules sdk-js/dist

@@ -30,6 +30,7 @@ from tests.support.kafka import (
     delete_used_topics_and_groups,
     fetch_jars,
 )
+from tests.support.memory_folder import memory_folder
 from tests.support.requirements import kafka_missing, missing
 from tests.support.soak import scaled
 
@@ -43,7 +44,7 @@ _SOCKETLESS = (_TESTS / "unit", _TESTS / "simulation")
 _UNTRACED = tuple(_TESTS / folder for folder in ("browser", "e2e", "faults", "simulation"))
 
 # No hypothesis deadline: a busy machine must not fail a property. pytest-timeout and the benchmarks check durations.
-for _profile, _examples in {"ratchet-quick": 20, "ratchet-default": 100, "ratchet-full": 1000}.items():
+for _profile, _examples in {"ratchet-quick": 10, "ratchet-default": 100, "ratchet-full": 1000}.items():
     settings.register_profile(
         _profile, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=_examples
     )
@@ -118,13 +119,14 @@ def _below(test: pytest.Item, folders: Iterable[Path]) -> bool:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A PostgreSQL with fsync off, for all tests except those of faults."""
-    folder = tmp_path_factory.mktemp("postgres")
-    server = Postgres(folder / "data", folder / "postgres.log", {**SMALL, **FORGETFUL})
-    os.environ["RATCHET_ALLOW_DATA_LOSS"] = "true"  # services refuse such a server otherwise
-    server.start()
-    yield server
-    server.stop()
+    """A PostgreSQL with fsync off, in memory where there is enough, for all tests except those of faults."""
+    with memory_folder() as in_memory:
+        folder = tmp_path_factory.mktemp("postgres")
+        server = Postgres((in_memory or folder) / "data", folder / "postgres.log", {**SMALL, **FORGETFUL})
+        os.environ["RATCHET_ALLOW_DATA_LOSS"] = "true"  # services refuse such a server otherwise
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -244,7 +246,7 @@ def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
 @pytest.fixture
 def secured_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
     """An Apache Kafka with SASL passwords (equal to the user names) and the ACLs of deploy/kafka."""
-    names = ("admin", "apps", "analyzer", "collector", "console", "gatekeeper", "proposer")
+    names = ("admin", "apps", "analyzer", "collector", "console", "evaluator", "gatekeeper", "proposer")
     server = ApacheKafka(tmp_path / "kafka", users={name: name for name in names})
     server.start()
     admin = admin_client_of(server)

@@ -21,6 +21,8 @@ BANNED = _words(
 """Banned words: each has a standard term (docs/glossary.md)."""
 BANNED_ALONE = frozenset({"of", "one", "some", "item", "place"})
 """Words that are no name by themselves, but may be part of one."""
+FILE_METHODS = frozenset({"tell"})
+"""Methods that Python's file objects must have, whatever they are called."""
 NOUNS_IN_ING = frozenset(
     {
         "logging",
@@ -81,7 +83,7 @@ def banned_names(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
                 yield module.path, node.name
         for function in module.functions():
             arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-            if is_banned(function.name):
+            if is_banned(function.name) and function.name not in FILE_METHODS:
                 yield module.path, function.name
             for name in (argument.arg for argument in arguments):
                 if is_banned(name) and name != "item":  # "item" is the usual name in a loop or a function

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SUPPORT = ("tests", "benchmarks")
-ROOTS = ("sdk/src", "shared/src", "services/*/src", "backtest/src", "deploy/*/src")
+ROOTS = ("sdk/src", "shared/src", "services/*/src", "langfuse/src", "backtest/src", "evaluation/src", "deploy/*/src")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

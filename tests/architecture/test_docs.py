@@ -13,10 +13,12 @@ DOCUMENTS = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md")]
 )
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-_TOP = "sdk|services|shared|deploy|tests|docs|benchmarks|backtest"
+_TOP = "sdk|services|shared|deploy|tests|docs|benchmarks|backtest|evaluation|langfuse"
 PATH = re.compile(rf"`((?:{_TOP})/[\w./-]+\.\w+)`(?: ·\s+`([\w.]+)`)?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
-GLOSSARY_NAME = re.compile(r"`((?:ratchet|shared|collector|analyzer|proposer|gatekeeper|console)(?:\.\w+)+)` \|$", re.M)
+GLOSSARY_NAME = re.compile(
+    r"`((?:ratchet|shared|collector|analyzer|proposer|evaluator|gatekeeper|console)(?:\.\w+)+)` \|$", re.M
+)
 
 
 def names_in(path: Path) -> set[str]:

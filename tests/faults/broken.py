@@ -33,8 +33,8 @@ from shared.messaging.producer import KafkaProducer
 from shared.messaging.sql_store import SqlStore, SqlTx
 from shared.messaging.store import Pending
 
-_BEFORE = 12
-"""Number of batches processed before the kill, so that it happens under load."""
+_BEFORE = 3
+"""Number of batches before the kill, so that it happens under load. Slow commits make few and large batches."""
 
 
 class KillOnce:
@@ -151,11 +151,13 @@ def answer_first(death: KillOnce) -> None:
             await write(self, items)
 
     async def answer(self: BatchWriter, items: Sequence[IngestItem]) -> list[ItemStatus]:
-        if not all(isinstance(item, NewFeedback) for item in items):
-            async with turn:
-                return await write(self, items)
-        late.append(asyncio.create_task(write_late(self, items)))
-        return ["accepted"] * len(items)
+        executions = [item for item in items if not isinstance(item, NewFeedback)]
+        feedback = [item for item in items if isinstance(item, NewFeedback)]
+        async with turn:
+            written = iter(await write(self, executions) if executions else [])
+        if feedback:
+            late.append(asyncio.create_task(write_late(self, feedback)))
+        return ["accepted" if isinstance(item, NewFeedback) else next(written) for item in items]
 
     BatchWriter.write = answer  # type: ignore[method-assign]
 

@@ -7,11 +7,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.domain.watch_rules import Rules
+from analyzer.erasures import erasure_handler
 from analyzer.handlers import Handlers
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
+from shared.events.erasure import ErasureRequested
 from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -25,7 +28,8 @@ class Analyzer:
         clock = FakeClock()
         self.engine = engine
         self.store = SqlStore(engine, "analyzer")
-        self.handlers = Handlers(Rules(), clock, "ratchet/analyzer")
+        subjects = ErasedSubjects("analyzer")
+        self.handlers = Handlers(Rules(), subjects, clock, "ratchet/analyzer")
         self.delivery = Delivery(
             "analyzer.quality",
             self.handlers.subscriptions()[0],
@@ -34,6 +38,19 @@ class Analyzer:
             Metrics("analyzer"),
             DeadLetterBudget(60),
         )
+
+        self.erasures = Delivery(
+            "analyzer.erasures",
+            erasure_handler(subjects, clock).subscription(),
+            self.store,
+            clock,
+            Metrics("analyzer"),
+            DeadLetterBudget(60),
+        )
+
+    async def erase(self, sent: Envelope[ErasureRequested]) -> None:
+        """Deliver a request to erase a user."""
+        await self.erasures.process([record(sent, 0)])
 
     async def deliver(self, sent: Sequence[Envelope[Event]]) -> None:
         """Deliver the messages of one poll."""

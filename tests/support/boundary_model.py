@@ -217,6 +217,8 @@ def canonical_decision(row: Row) -> bytes:
             "expires_at": _rfc3339(row["expires_at"]),
             "uses": 1,
             "reason_digest": f"sha256:{sha256(row['reason'].encode()).hexdigest()}" if row["reason"] else None,
+            "evidence_digest": row["evidence_digest"],
+            "evaluation_rule": row["evaluation_rule"],
         }
     )
 

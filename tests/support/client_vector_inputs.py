@@ -45,8 +45,16 @@ EXECUTIONS: tuple[dict[str, Any], ...] = (
     {"parameters": {"temperature": 0.5, "stop": ["a"], "seed": 7}},
     {"contexts": [{"page_content": "p", "text": "t"}, "plain", {"text": "t"}, {"content": "c"}, 3, {"other": 1}, None]},
     {"contexts": "one"},
+    {"contexts": [{"id": 7, "text": "t", "score": 0.5}, {"id": "d"}, {"id": [], "content": "c"}, {"score": 1}]},
     {"tools": [{"name": "a"}, {"function": {"name": "b"}}, "c", {}, None, 3.5]},
     {"tools": {"name": "single"}},
+    {"tools": [{"name": "a", "arguments": {"q": [1]}, "result": "r", "outcome": "ok", "latency_ms": 5}]},
+    {"tools": [{"type": "function", "id": "c", "function": {"name": "b", "arguments": '{"q":1}'}}]},
+    {"tools": [{"type": "tool_use", "name": "c", "input": {"q": 2}}, {"name": "d", "args": {}, "output": 3}]},
+    {"tools": [{"name": "e", "outcome": "success", "latency_ms": -1, "result": 0, "parameters": {"type": "object"}}]},
+    {"currency": "EUR", "cost": 2, "time_to_first_token_ms": 80},
+    {"currency": 5, "time_to_first_token_ms": -1},
+    {"usage": {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4, "x": {"y": 1}, "z": "1"}}},
     {"usage": {"prompt_tokens": 3, "completion_tokens": 0, "details": {"x": 1}, "ratio": 1.5, "bad": -1, "text": "5"}},
     {"usage": {"details": {}}},
     {"consent": {"quality": True, "learning": None}},
@@ -76,6 +84,22 @@ FEEDBACK: tuple[dict[str, Any], ...] = (
     {"execution_id": {}, "kind": "thumb", "value": True},
     {"kind": "other", "value": {"a": 1}},
     {"execution_id": "e1", "kind": "thumb", "value": False, "user": [], "consent": 3, "colour": "red"},
+    {"execution_id": "e1", "kind": "thumb", "value": True, "comment": "so \u00e9"},
+    {"execution_id": "e1", "kind": "click", "value": False, "name": "link"},
+    {"execution_id": "e1", "kind": "requery"},
+    {"session": 17, "kind": "rating", "value": 2},
+    {"execution_id": "e1", "kind": "continue", "value": True, "user": 7},
+    {"execution_id": "e1", "kind": "dwell", "value": 1200},
+    {"execution_id": "e1", "kind": "dwell", "value": "7.5"},
+    {"execution_id": "e1", "kind": "dwell", "value": -1},
+    {"execution_id": "e1", "kind": "dwell"},
+    {"execution_id": "e1", "kind": "preference", "value": {"rejected": "worse"}, "comment": "shorter"},
+    {"execution_id": "e1", "kind": "preference", "value": {"chosen": {"execution_id": 2}, "rejected": {"a": [1]}}},
+    {"execution_id": "e1", "kind": "preference", "value": {"chosen": None, "rejected": 5}},
+    {"execution_id": "e1", "kind": "preference", "value": {"better": "x"}},
+    {"execution_id": "e1", "kind": "preference", "value": "x"},
+    {"execution_id": "e1", "kind": "preference", "value": []},
+    {"execution_id": "e1", "kind": "preference", "value": {}},
 )
 
 FEEDBACK_IDS = (
@@ -142,6 +166,7 @@ AMENDMENTS: tuple[tuple[Any, dict[str, Any], list[str]], ...] = (
     ("feedback", _FEEDBACK, ["user"]),
     ("feedback", _FEEDBACK, ["value"]),
     ("feedback", _FEEDBACK, ["execution_id"]),
+    ("feedback", {**_FEEDBACK, "session": "s"}, ["session"]),
 )
 
 _KEPT = {"status": "accepted", "id": "i"}
@@ -174,3 +199,66 @@ RESPONSES: tuple[tuple[Any, ...], ...] = (
     (500, {"retry-after": "-1"}, {}),
     (418, {}, {}),
 )
+
+_QUESTION = "How do I reset my password?"
+_CHAT = [{"role": "user", "content": "yes"}]
+NEXT_STEPS: list[tuple[Any, ...]] = [
+    (_QUESTION, "  how do I reset\tmy\u3000PASSWORD?", 900.0),
+    (_QUESTION, "How can I reset my password", 299.0),
+    (_QUESTION, "How can I reset my password", 300.0),
+    (_QUESTION, "How can I reset my password", 301.0),
+    (_QUESTION, "Thanks! And my user name?", 5.0),
+    (_QUESTION, _QUESTION, 1800.0),
+    (_QUESTION, _QUESTION, 1801.0),
+    (_QUESTION, _QUESTION, 1801.0, True),
+    (_QUESTION, None, 5.0),
+    (None, _QUESTION, 5.0),
+    ("", "", 5.0),
+    ("yes", "yes", 5.0),
+    ("yes yes", "YES  yes", 5.0),
+    ("a b c", "c b d", 5.0),
+    ("a b c d", "a b c e", 5.0),
+    ("パスワードをリセットする方法", "パスワードのリセットする方法は", 5.0),
+    ("パスワードをリセットする方法", "料金を教えてください", 5.0),
+    ("Die Straße ist groß, oder?", "DIE STRASSE IST GROSS, ODER?", 5.0),
+    ("ΟΔΟΣ ΚΑΙ ΑΡΙΘΜΟΣ ΠΟΥ", "οδος και αριθμος που", 5.0),
+    ("snake_case and x2 or", "snake_case and x2 or", 5.0),
+    ("naïve café crème brûlée", "naïve café crème brûlée?", 5.0),
+    ("👍🏽 thumbs up please", "thumbs up please 👍", 5.0),
+    (" ".join(f"w{n}" for n in range(80)), " ".join(f"w{n}" for n in range(64)), 5.0),
+    ("ab " * 800 + "x", "ab " * 800 + "y", 5.0),
+    (_CHAT, _CHAT, 5.0),
+    (_CHAT, [*_CHAT, {"role": "assistant", "content": "ok"}, *_CHAT], 5.0),
+    ([{"role": "user", "content": _QUESTION}], [{"role": "user", "content": f"Please: {_QUESTION}"}], 5.0),
+    ([{"role": "user", "content": [{"type": "text", "text": _QUESTION}]}], [{"role": "system", "content": "x"}], 5.0),
+    ([{"role": "user"}], [{"role": "user"}, 5, None, "x"], 5.0),
+    ({"question": _QUESTION, "lang": "en"}, {"question": _QUESTION, "lang": "fr"}, 5.0),
+    ({"question": _QUESTION}, {"question": _QUESTION}, 5.0),
+    (17, 17, 5.0),
+    (True, "true", 5.0),
+]
+"""(input, next input, seconds between, whether the first was a retry)."""
+SESSIONS: list[list[dict[str, Any]]] = [
+    [
+        {"session": "a", "at": 0.0, "input": _QUESTION},
+        {"session": "a", "at": 10.0, "input": _QUESTION},
+        {"session": "a", "at": 20.0, "input": "How can I reset my password"},
+        {"session": "a", "at": 30.0},
+        {"session": "a", "at": 40.0},
+    ],
+    [
+        {"session": "a", "at": 0.0, "input": _QUESTION},
+        {"session": "a", "at": 1.0, "input": _QUESTION},
+        {"session": "b", "at": 2.0, "input": _QUESTION},
+        {"session": "c", "at": 1802.5, "input": _QUESTION},
+        {"session": "a", "at": 1803.0, "input": _QUESTION},
+    ],
+    [
+        {"session": "a", "at": 0.0, "input": _QUESTION, "id": "same"},
+        {"session": "a", "at": 1.0, "input": _QUESTION, "id": "same"},
+        {"session": "a", "at": 2.0, "input": "Another one, please"},
+        {"session": "a", "at": 3.0, "input": None},
+        {"session": "a", "at": 4.0, "input": "And another one, please"},
+    ],
+]
+"""Calls in their order; one without `input` ends the session."""

@@ -14,10 +14,13 @@ from ratchet.client import recorded_items
 from ratchet.client.amendment import without
 from ratchet.client.batches import Batch, Delivered, Outcome, Retry
 from ratchet.client.bodies import feedback_id
+from ratchet.client.next_steps import Answer, input_print, next_step
 from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.responses import outcome
+from ratchet.client.sessions import OpenAnswers
 from ratchet.client.variables import fitted
 from ratchet.prompt import PromptError, parse, prompt_name, render
+from ratchet.prompt.buckets import bucket_of
 from ratchet.prompt.canonical import canonical_bytes, digest_of, normal
 from tests.support import client_vector_inputs as inputs
 from tests.support.live_vectors import live_vectors
@@ -38,7 +41,17 @@ def client_vectors() -> dict[str, Any]:
         "amendments.json": [_amendment(*case) for case in inputs.AMENDMENTS],
         "outcomes.json": [_outcome(*case) for case in inputs.RESPONSES],
         "live.json": live_vectors(),
+        "next_steps.json": [_next_step(*case) for case in inputs.NEXT_STEPS],
+        "sessions.json": [_session(calls) for calls in inputs.SESSIONS],
+        "buckets.json": [_buckets(salt, prefix) for salt in ("8a1f", "é") for prefix in ("user-", "\U0001f600")],
     }
+
+
+def _buckets(salt: str, prefix: str) -> dict[str, Any]:
+    """Return the first buckets of 10,000 units, and the digest of all of them."""
+    found = [bucket_of(salt, f"{prefix}{number}") for number in range(10_000)]
+    digest = digest_of(",".join(map(str, found)).encode())
+    return {"salt": salt, "prefix": prefix, "first": found[:20], "digest": digest}
 
 
 def _canonical(text: str) -> dict[str, Any]:
@@ -65,7 +78,7 @@ def _execution(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _feedback(fields: Mapping[str, Any]) -> dict[str, Any]:
-    about = {name: fields.get(name) for name in ("execution_id", "trace_id")}
+    about = {name: fields.get(name) for name in ("execution_id", "trace_id", "session")}
     optional = {name: value for name, value in fields.items() if name not in (*about, "kind", "value")}
     kind, value = fields["kind"], fields.get("value")
     return _body_vector(fields, lambda: recorded_items.feedback("f1", about, kind, value, optional, _NOW))
@@ -113,6 +126,24 @@ def _outcome_json(found: Outcome) -> dict[str, Any]:
     if isinstance(found, Retry):
         return {"kind": "retry", "after": found.after, "misconfigured": found.misconfigured}
     return {"kind": "split"}
+
+
+def _next_step(before: Any, following: Any, seconds: float, retried: bool = False) -> dict[str, Any]:
+    step = next_step(Answer("e", input_print(before), retried=retried), input_print(following), seconds)
+    return {"before": before, "following": following, "seconds": seconds, "retried": retried, "step": step}
+
+
+def _session(calls: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return which steps of which executions are known after each call; one without an input ends the session."""
+    at = 0.0
+    answers = OpenAnswers(lambda: at)
+    derived = []
+    for number, call in enumerate(calls):
+        at = call["at"]
+        answer = Answer(call.get("id", f"e{number}"), input_print(call.get("input")))
+        found = answers.add(call["session"], answer) if "input" in call else answers.end(call["session"])
+        derived.append([[each.execution_id, step] for each, step in found])
+    return {"calls": calls, "derived": derived}
 
 
 def main() -> None:

@@ -7,17 +7,23 @@ from functools import cache
 from typing import Any
 
 import httpx
-from jinja2 import Environment
+from fastapi import FastAPI
 
 from console.app import build_app
-from console.rendering import template_environment
 from console.settings import ConsoleSettings
+from console.upstream import Upstream
 from shared.web.authentication import READING_COOKIE
 
 NOW = "2026-01-02T03:04:05Z"
 DIGEST = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
-SETTINGS = {"kafka_bootstrap": "127.0.0.1:1", "api_url": "http://api", "instance": "test"}
+SETTINGS = {
+    "kafka_bootstrap": "127.0.0.1:1",
+    "api_url": "http://api",
+    "instance": "test",
+    "rate_limit_key": 0,
+    "rate_limit_address": 0,
+}
 
 
 @dataclass
@@ -60,17 +66,20 @@ class FakeServices:
 
 
 @cache
-def compiled_templates() -> Environment:
-    """Return the environment of the console's templates: each is compiled once per run instead of once per app."""
-    return template_environment()
+def shared_app() -> FastAPI:
+    """Return a console for all tests of this process: building one takes longer than most requests to it."""
+    return build_app(ConsoleSettings.model_validate(SETTINGS))
 
 
 @asynccontextmanager
 async def console_client(api: FakeServices, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of a console with the services `api`, signed in by default."""
-    app = build_app(ConsoleSettings.model_validate(SETTINGS), transport=httpx.MockTransport(api.answer))
-    app.state.templates = compiled_templates()
+    app, services = shared_app(), httpx.MockTransport(api.answer)
     cookies = {READING_COOKIE: "rk_a_b"} if signed_in else {}
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://console", cookies=cookies) as client:
+    async with (
+        httpx.AsyncClient(transport=services, base_url="http://api") as upstream,
+        httpx.AsyncClient(transport=transport, base_url="http://console", cookies=cookies) as client,
+    ):
+        app.state.upstream = Upstream(upstream)
         yield client

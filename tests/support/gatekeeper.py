@@ -1,5 +1,6 @@
 """A gatekeeper without Kafka: a project in PostgreSQL, the API in process, and events passed to handlers."""
 
+import functools
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,8 +27,10 @@ from ratchet.signing import new_private_key
 from shared.errors import Retryable
 from shared.events.proposals import Evidence, Example, ExampleSet, ProposalReady
 from shared.messaging.cloudevents import Received
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
+from tests.support.api_document import DescribedApi, service_apps
 from tests.support.databases import as_role
 from tests.support.messaging import async_dsn
 from tests.support.prompts import minimal
@@ -50,6 +53,11 @@ def digest(prompt: Mapping[str, Any]) -> str:
     return parse(prompt).digest
 
 
+@functools.cache
+def _described() -> DescribedApi:
+    return DescribedApi(service_apps()["gatekeeper"].openapi())
+
+
 @dataclass
 class World:
     """A project. `owner` is the engine of the database's owner, `service` that of the gatekeeper's role."""
@@ -63,9 +71,12 @@ class World:
     clients: dict[str, httpx.AsyncClient]
 
     async def ask(self, key: str, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:
-        """Send a request with the key labelled `label`."""
+        """Send a request with the key labelled `key`; the API's document must describe the response."""
         headers = {"Authorization": f"Bearer {self.keys.get(key, key)}", **more.pop("headers", {})}
-        return await self.clients["api"].request(method, path, json=body, headers=headers, **more)
+        response = await self.clients["api"].request(method, path, json=body, headers=headers, **more)
+        undocumented = _described().defects(method, path, response)
+        assert not undocumented, undocumented
+        return response
 
     def key_id(self, label: str) -> str:
         """Return the id of the key with that label."""
@@ -101,7 +112,7 @@ class World:
 
     async def arrive(self, event: ProposalReady) -> None:
         """Handle an event like the consumer: retry if a halt or a conflict interrupts it."""
-        handle = ProposalHandlers(self.signer, SystemClock()).on_ready
+        handle = ProposalHandlers(self.signer, SystemClock(), ErasedSubjects("gatekeeper")).on_ready
         for again in (True, True, False):
             try:
                 async with SqlStore(self.service, "gatekeeper").begin() as tx:
@@ -129,7 +140,12 @@ def received(event: Any) -> Received[Any]:
 
 
 def few_shot(
-    base: dict[str, Any], *pairs: tuple[str, str], slot: str = "shots", eligible: bool = True, **parts: Any
+    base: dict[str, Any],
+    *pairs: tuple[str, str],
+    slot: str = "shots",
+    eligible: bool = True,
+    user: str | None = None,
+    **parts: Any,
 ) -> ProposalReady:
     """Return a proposal of the proposer that fills a slot with these (input, output) examples."""
     contents = [{"input": given, "output": answer} for given, answer in pairs]
@@ -140,6 +156,7 @@ def few_shot(
             score=1.0,
             feedback_id=uuid4(),
             execution_id="e",
+            user=user,
             grant_eligible=eligible,
             occurred_at=datetime.now(UTC),
         )

@@ -1,6 +1,9 @@
 """A site with all kinds of data, much of it malicious text."""
 
 from typing import Any
+from urllib.parse import quote
+
+import httpx
 
 from ratchet import Ratchet
 from ratchet.prompt import parse
@@ -12,6 +15,11 @@ from tests.support.full_loop import Site, degrade
 from tests.support.local import LocalRunner
 
 HOSTILE = '<script>window.hit=1</script><img src=x onerror="window.hit=1">\x1b[31m\u202e{{evil}}'
+_MAILS = (
+    "Where is the parcel that I ordered three weeks ago? The tracking page shows nothing since Monday.",
+    "Please cancel my subscription at once, and confirm in writing that no further month will be charged.",
+    "Our invoice names a wrong company address; finance needs a corrected PDF before Friday noon.",
+)
 REPLY, MAIL_BOT, SLOT = "reply", "mail-bot", "examples"
 
 
@@ -48,22 +56,27 @@ def promote(site: Site, document: dict[str, Any], base: str | None = None, name:
     return str(proposal["digest"])
 
 
-def like(site: Site, count: int = 3) -> None:
-    """Send positive feedback with consent about hostile answers, and wait for the example proposal."""
+def like(site: Site) -> None:
+    """Send positive feedback with consent about hostile answers to dissimilar mails, and wait for their proposal."""
     with site.client() as app:
         prompt = eventually_sync(lambda: _live(app))
-        for number in range(count):
+        for number, mail in enumerate(_MAILS):
             run = app.record(
                 prompts=[prompt],
                 target=MAIL_BOT,
-                input=f"mail {number} {HOSTILE}",
+                input=f"{mail} {HOSTILE}",
                 output=f"answer {number} {HOSTILE}",
                 user=f"user-{number}",
                 consent={"learning": True},
             )
             app.feedback(run, kind="rating", value=5, consent={"learning": True})
         assert app.flush(30)
-    eventually_sync(lambda: few_shots(site))
+    eventually_sync(lambda: [item for item in few_shots(site) if _count(site, item) == len(_MAILS)])
+
+
+def _count(site: Site, proposal: dict[str, Any]) -> int:
+    found = site.get(f"/v1/proposals/{proposal['id']}")
+    return sum(len(each["examples"]) for each in found["example_sets"])
 
 
 def few_shots(site: Site) -> list[dict[str, Any]]:
@@ -94,8 +107,13 @@ def trace(site: Site) -> None:
     """Send a trace with hostile text in all fields that may have it, and wait until it is in the execution log."""
     shared = {"target": MAIL_BOT, "trace_id": "hostile/trace", "model": "model-a", "cost": 0.002, "latency_ms": 1240}
     root = {
-        "id": "hostile/root", "input": f"Where is my parcel? {HOSTILE}", "output": HOSTILE, "contexts": [HOSTILE] * 2,
-        "tools": ["<script>window.hit=1</script>"], "parameters": {"<img src=x>": HOSTILE}, "user": "user-1",
+        "id": "hostile/root", "input": f"Where is my parcel? {HOSTILE}", "output": HOSTILE,
+        "contexts": [HOSTILE, {"id": "<script>window.hit=1</script>", "text": HOSTILE, "score": 0.5}],
+        "tools": [
+            "<script>window.hit=1</script>",
+            {"name": "mail", "arguments": {"to": HOSTILE}, "result": HOSTILE, "outcome": "error", "latency_ms": 9},
+        ],
+        "parameters": {"<img src=x>": HOSTILE}, "user": "user-1",
         "session": "<script>window.hit=1</script>", "attributes": {"route": HOSTILE}, "scores": {"helpful": 0.5},
         "usage": {"input_tokens": 812, "output_tokens": 64},
     }  # fmt: skip
@@ -119,7 +137,86 @@ def fill(site: Site, runner: LocalRunner) -> None:
     eventually_sync(lambda: site.items("/v1/regressions"), within=120)
     eventually_sync(lambda: [it for it in site.items("/v1/proposals") if it["kind"] == "restore"])
     trace(site)
+    propose_cases(site)
+    annotate(site)
+    add_judges(site)
     park(runner, 2)
+
+
+def propose_cases(site: Site, name: str = "mail") -> None:
+    """Create a dataset with five cases to review: two are nearly equal, one has a hostile id."""
+    long = "How many days may a customer keep a pair of shoes before it has to be sent back to the shop"
+    contains = [{"name": "contains", "values": ["30 days"]}]
+    cases: list[dict[str, Any]] = [
+        {"id": "returns-1", "input": f"{long}?", "expected": "30 days", "tags": ["returns"], "protected": True},
+        {"id": "returns-2", "input": f"{long}!", "reference": "A customer has 30 days, from the day of delivery."},
+        {"id": "returns-3", "input": "hwo logn may i keep them", "parent": "returns-1", "origin": "execution:e-17"},
+        {"id": HOSTILE.split("\x1b")[0], "input": HOSTILE, "contexts": [HOSTILE], "tags": ["<b>mail</b>"]},
+        {"id": "variables", "variables": {"mail": "x" * 300}, "expected": {"days": 30}},
+    ]
+    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+        about = {"target": MAIL_BOT, "description": f"Mails of May {HOSTILE}", "licence": "CC-BY-4.0"}
+        path = f"/v1/datasets/{name}"
+        eventually_sync(lambda: maker.put(path, json=about).is_success)
+        made = maker.post(f"{path}/cases", json={"cases": [{"evaluators": contains, **case} for case in cases]})
+    assert made.json()["added"] == len(cases), made.text
+
+
+def annotate(site: Site, name: str = "mail", answers: int = 14) -> None:
+    """Create a queue whose answers two people annotated, but for two; they disagree about some.
+
+    The reviewer holds one of the open ones.
+    """
+    labels = [{"name": "warm", "value": 1}, {"name": "<b>cold</b>", "value": 0}]
+    rubric = [
+        {"name": "helpful", "kind": "thumb", "title": f"Does it help? {HOSTILE}", "metric": "thumb.helpful"},
+        {"name": "tone", "kind": "label", "title": "Which tone?", "labels": labels, "metric": "label.tone"},
+        {"name": "right", "kind": "score", "title": "How right is it?", "metric": "score.right"},
+        {"name": "share", "kind": "score", "title": "Which share is true, in %?", "low": 0, "high": 100,
+         "required": False},
+        {"name": "note", "kind": "comment", "title": "Anything else?", "required": False},
+        {"name": "better", "kind": "better_answer", "title": "A better answer", "required": False},
+    ]  # fmt: skip
+    tasks = [
+        {"execution_id": f"mail/{n}", "input": f"mail {n} {HOSTILE}", "output": f"answer {n} {HOSTILE}",
+         "contexts": [{"id": "<i>c</i>", "text": HOSTILE}, {"text": "x" * 300}]}
+        for n in range(answers)
+    ]  # fmt: skip
+    path = f"/v1/annotation-queues/{name}"
+    body = {"target": MAIL_BOT, "rubric": rubric, "annotators": 2, "instructions": f"Judge only this. {HOSTILE}"}
+    with httpx.Client(base_url=site.url) as client:
+
+        def send(method: str, key: str, where: str, content: object = None) -> dict[str, Any]:
+            headers = {"authorization": f"Bearer {key}"}
+            answered = client.request(method, f"{path}{where}", json=content, headers=headers)
+            assert answered.is_success, answered.text
+            return dict(answered.json())
+
+        eventually_sync(lambda: send("PUT", site.maker_key, "", body))
+        assert send("POST", site.maker_key, "/tasks", {"tasks": tasks})["added"] == answers
+        for key, differs in ((site.maker_key, False), (site.reviewer_key, True)):
+            for n in range(answers - 2):
+                task = send("POST", key, "/next")["task"]
+                ratings = {"helpful": n % 3 > 0, "tone": "warm", "right": 1 + (n + 2 * (differs and n < 2)) % 5}
+                texts = (
+                    {"note": HOSTILE, "better": f"{'Better' if differs else 'Best'} {HOSTILE}"} if n % 4 == 0 else {}
+                )
+                given = {"token": task["token"], "answers": {**ratings, **texts}}
+                send("POST", key, f"/tasks/{task['id']}/annotations", given)
+        assert send("POST", site.reviewer_key, "/next")["task"] is not None
+
+
+def add_judges(site: Site) -> None:
+    """Create two judges, one of which judges a target that has a hostile name."""
+    anchors = [{"input": HOSTILE, "output": "30 days"}, {"input": "How long?", "output": HOSTILE}]
+    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+        judge = {"rubric": HOSTILE, "model": "judge <b>1</b>", "anchors": anchors}
+        for name, body in (("helpful", judge), ("faithful", {"method": "faithfulness", "model": "judge-1"})):
+            assert maker.put(f"/v1/judges/{name}", json=body).is_success
+        rule = {"judge": "helpful", "rate": 0.05, "stratify_by": "language", "confidence": "sure", "daily_usd": 2}
+        for target in (MAIL_BOT, "bot <b>"):
+            made = maker.put(f"/v1/judging/{quote(target, safe='')}", json=rule)
+            assert made.is_success, made.text
 
 
 def _live(app: Ratchet) -> Any:

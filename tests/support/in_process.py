@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
+import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -27,10 +30,12 @@ from tests.support.full_loop import Site
 
 @dataclass(frozen=True, slots=True)
 class InProcessSystem:
-    """`site` as its users see it, and the superuser's DSN of its database."""
+    """`site` as its users see it, the superuser's DSN of its database, and where else something is stored."""
 
     site: Site
     dsn: str
+    redis_url: str
+    archive: Path
 
 
 @contextlib.contextmanager
@@ -38,8 +43,7 @@ def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
     """Start everything with its data in `folder`; stop it after the block."""
     home = DataDir(folder)
     servers = BackingServices.in_folder(home)
-    with stop_after(servers), home.open_log("ratchet") as log, socket.socket() as listener:
-        configure_logging("info", log)
+    with stop_after(servers), home.open_log("ratchet") as log, logging_to(log), socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         servers.start()
@@ -49,11 +53,26 @@ def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
         thread.start()
         server, credentials = ready.result(60)
         try:
-            yield InProcessSystem(Site(**credentials), servers.postgres.dsn())
+            archive = servers.postgres.data.with_name("archive")
+            yield InProcessSystem(Site(**credentials), servers.postgres.dsn(), servers.valkey.url, archive)
         finally:
             server.should_exit = True
             thread.join(30)
             broker.close()
+
+
+@contextlib.contextmanager
+def logging_to(stream: TextIO) -> Iterator[None]:
+    """Log to `stream` as a service does; afterwards as before: the next test in this process counts log records."""
+    root = logging.getLogger()
+    handlers, level, structured = root.handlers[:], root.level, structlog.get_config()
+    configure_logging("info", stream)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**structured)
 
 
 async def _serve(

@@ -24,14 +24,15 @@ _TOKEN = "Basic " + base64.b64encode(f"{PUBLIC}:{SECRET}".encode()).decode()
 _CORE = ("id", "traceId", "startTime", "endTime", "projectId", "parentObservationId", "type")
 _PRICES = ("modelId", "inputPrice", "outputPrice", "totalPrice")
 _GROUPS = {
-    "basic": ("name", "level", "environment", "userId", "isRootObservation"),
-    "io": ("input",),
+    "basic": ("name", "level", "environment", "userId", "sessionId", "version", "isRootObservation"),
+    "io": ("input", "output"),
     "model": ("providedModelName",),
-    "usage": ("totalCost",),
+    "usage": ("totalCost", "usageDetails"),
     "prompt": ("promptName", "promptVersion"),
     "metrics": ("latency",),
-    "trace_context": ("traceName", "release"),
+    "trace_context": ("traceName", "release", "tags"),
 }
+_DETAILS = {"details": ("comment", "configId", "metadata"), "annotation": ("authorUserId", "queueId")}
 JSON = {"content-type": "application/json; charset=utf-8"}
 
 
@@ -66,13 +67,17 @@ class Langfuse:
     configs: list[dict[str, Any]] = field(default_factory=list)
     faults: dict[str, list[ScriptedResponse]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    created: list[dict[str, Any]] = field(default_factory=list)
     max_page_size: int = 1000
     page_overlap: int = 0
     repeats_cursor: bool = False
 
-    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse:
+    def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> ScriptedResponse:
         parts = urlsplit(target)
-        params = dict(parse_qsl(parts.query, keep_blank_values=True))
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        params = dict(pairs)
+        if "tags" in params:
+            params["tags"] = ",".join(text for name, text in pairs if name == "tags")
         self.requests.append((method, parts.path, params))
         if self.faults[parts.path]:
             return self.faults[parts.path].pop(0)
@@ -80,6 +85,9 @@ class Langfuse:
             return _json_response({"status": "OK", "version": self.version})
         if headers.get("authorization") != _TOKEN:
             return error_response(401)
+        if (method, parts.path) == ("POST", "/api/public/scores"):
+            self.created.append(json.loads(body))
+            return _json_response({"id": self.created[-1]["id"]})
         found = self._found(parts.path, params) if method == "GET" else None
         return error_response(404) if found is None else _json_response(found)
 
@@ -93,7 +101,7 @@ class Langfuse:
         return [path for _, path, _ in self.requests]
 
     def _respond(self, request: httpx.Request) -> httpx.Response:
-        response = self.respond(request.method, request.url.raw_path.decode(), request.headers)
+        response = self.respond(request.method, request.url.raw_path.decode(), request.headers, request.content)
         if response.dropped:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
         return httpx.Response(response.status, headers=response.headers, content=response.body[: response.cut])
@@ -106,9 +114,9 @@ class Langfuse:
             case "v2/observations" if newer:
                 return self._by_cursor(self._observations(params), params, 1000)
             case "v3/scores" if newer:
-                return self._by_cursor(_within(self.scores, params, "timestamp", "Timestamp"), params, 100)
+                return self._by_cursor(self._scores(params), params, 100)
             case "traces" if not newer:
-                roots = [each for each in self.observations if each["isRootObservation"]]
+                roots = [each for each in self.observations if each["isRootObservation"] and _chosen(each, params)]
                 return self._by_page(_within(roots, params, "startTime", "Timestamp"), params, older.trace)
             case "observations" if not newer:
                 return self._by_page(self._observations(params), params, older.observation)
@@ -120,17 +128,27 @@ class Langfuse:
 
     def _observations(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the observations, newest first, with the requested fields."""
+        params = {**params, **_conditions(params["filter"])} if "filter" in params else params
         kind, root = params.get("type"), params.get("isRootObservation")
         kept = [
             each
             for each in _within(self.observations, params, "startTime", "StartTime")
-            if kind in (None, each["type"]) and root in (None, str(each["isRootObservation"]).lower())
+            if kind in (None, each["type"])
+            and root in (None, str(each["isRootObservation"]).lower())
+            and _chosen(each, params)
         ]
         kept.sort(key=lambda each: str(each["startTime"]), reverse=True)
         if "fields" not in params:
             return kept
         names = {*_CORE, *_PRICES, *(name for group in params["fields"].split(",") for name in _GROUPS[group])}
         return [{name: value for name, value in each.items() if name in names} for each in kept]
+
+    def _scores(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the scores, newest first, with the requested fields."""
+        kept = _within(self.scores, params, "timestamp", "Timestamp")
+        left = {name for group, names in _DETAILS.items() if group not in params["fields"] for name in names}
+        kept.sort(key=lambda each: str(each["timestamp"]), reverse=True)
+        return [{name: value for name, value in each.items() if name not in left} for each in kept]
 
     def _by_cursor(self, items: list[Any], params: Mapping[str, str], max_limit: int) -> dict[str, Any]:
         limit = int(params.get("limit", 50))
@@ -164,7 +182,7 @@ class Langfuse:
 class Responder(Protocol):
     """A server that `served` can run."""
 
-    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse: ...
+    def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> ScriptedResponse: ...
 
 
 @contextmanager
@@ -175,9 +193,9 @@ def served(server: Responder) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            response = server.respond(
-                self.command, self.path, {name.lower(): text for name, text in self.headers.items()}
-            )
+            headers = {name.lower(): text for name, text in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            response = server.respond(self.command, self.path, headers, body)
             if response.dropped:
                 self.close_connection = True
                 return
@@ -205,6 +223,33 @@ def served(server: Responder) -> Iterator[str]:
 
 def _json_response(body: Any) -> ScriptedResponse:
     return ScriptedResponse(body=json.dumps(body).encode())
+
+
+def _conditions(text: str) -> dict[str, str]:
+    """Return the parameters that a filter in JSON replaces, as `name`, `tags` and the parameters' own names."""
+    found = {}
+    for each in json.loads(text):
+        match each["column"], each["operator"], each["value"]:
+            case "startTime", ">=", str(value):
+                found["fromStartTime"] = value
+            case "startTime", "<", str(value):
+                found["toStartTime"] = value
+            case "type", "=", str(value):
+                found["type"] = value
+            case "isRootObservation", "=", bool(value):
+                found["isRootObservation"] = str(value).lower()
+            case "traceName", "=", str(value):
+                found["name"] = value
+            case "traceTags", "all of", list(values):
+                found["tags"] = ",".join(values)
+            case other:
+                raise AssertionError(other)
+    return found
+
+
+def _chosen(each: Mapping[str, Any], params: Mapping[str, str]) -> bool:
+    tags = filter(None, params.get("tags", "").split(","))
+    return params.get("name") in (None, each["traceName"]) and set(tags) <= set(each.get("tags") or ())
 
 
 def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str, name: str) -> list[dict[str, Any]]:

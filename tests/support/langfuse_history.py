@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from tests.support.langfuse import Langfuse, at
@@ -71,15 +72,24 @@ def server_with_history(
     *parts: Part, days: float = 28.0, rated: float = 0.5, version: str = "4.16.0", seed: int = 1, now: datetime = NOW
 ) -> Langfuse:
     """Return a server with `days` of an app's history until now; a share of the answers is rated minutes later."""
-    rng, server = random.Random(seed), Langfuse(version, prompts=prompts())
+    observations, scores = _history(parts, days, rated, seed, now)
+    return Langfuse(version, [dict(each) for each in observations], [dict(each) for each in scores], prompts())
+
+
+@cache
+def _history(
+    parts: Sequence[Part], days: float, rated: float, seed: int, now: datetime
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return observations and scores, made once for all servers with the same history."""
+    rng, observations, scores = random.Random(seed), list[dict[str, Any]](), list[dict[str, Any]]()
     every = [part for part in parts for _ in range(part.n)]
     for number, part in enumerate(every):
         moment = now - timedelta(hours=1) - timedelta(days=days) * ((len(every) - number) / len(every))
-        server.observations += trace(f"t{number}", moment, part.version, userId=f"u{number % 97}")
+        observations += trace(f"t{number}", moment, part.version, userId=f"u{number % 97}")
         if rng.random() < rated:
             later = moment + timedelta(minutes=rng.uniform(1, 30))
-            server.scores.append(score(number, "user-thumbs", rng.random() < part.liked, later))
-    return server
+            scores.append(score(number, "user-thumbs", rng.random() < part.liked, later))
+    return observations, scores
 
 
 def prompts() -> dict[tuple[str, int], dict[str, Any]]:

@@ -16,11 +16,12 @@ def trace(root: Mapping[str, Any]) -> dict[str, Any]:
         "timestamp": root["startTime"],
         "name": root["traceName"],
         "input": root["input"],
-        "sessionId": None,
+        "output": root.get("output"),
+        "sessionId": root.get("sessionId"),
         "release": root["release"],
-        "version": None,
+        "version": root.get("version"),
         "userId": root["userId"],
-        "tags": [],
+        "tags": root.get("tags") or [],
         "public": False,
         "environment": root["environment"],
         "htmlPath": f"/project/p/traces/{root['traceId']}",
@@ -46,7 +47,7 @@ def observation(found: Mapping[str, Any]) -> dict[str, Any]:
         "output": None,
         "metadata": {},
         "usage": usage,
-        "usageDetails": {},
+        "usageDetails": found.get("usageDetails") or {},
         "costDetails": {},
     }
 
@@ -58,7 +59,7 @@ def score(score: Mapping[str, Any]) -> dict[str, Any]:
     words = {"stringValue": str(value)} if score["dataType"] != "NUMERIC" else {}
     return {
         **{name: score[name] for name in ("id", "name", "source", "timestamp", "createdAt", "updatedAt", "dataType")},
-        **dict.fromkeys(("authorUserId", "comment", "configId", "queueId")),
+        **{name: score.get(name) for name in ("authorUserId", "comment", "configId", "queueId")},
         **words,
         "metadata": {},
         "environment": "default",

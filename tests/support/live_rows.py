@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from gatekeeper.domain.live_version import LiveRow, live_event, unsigned_payload
+from gatekeeper.domain.live_version import LiveRow, LiveSignatures, live_event, unsigned_payload
 from gatekeeper.domain.signer import Signer
 from shared.events.promotion import PromptLive
 
@@ -22,6 +22,8 @@ def live_row(**parts: Any) -> LiveRow:
         "decision_id": uuid4(),
         "grant_use_id": None,
         "rollback_id": None,
+        "rollout_change_id": None,
+        "rollout_decision_id": None,
         "by": "reviewer",
         "at": datetime(2026, 1, 1, tzinfo=UTC),
         "document": {"messages": []},
@@ -34,4 +36,4 @@ def live_row(**parts: Any) -> LiveRow:
 def signed_live(signer: Signer) -> PromptLive:
     """Return the signed event of `live_row()`."""
     row = live_row()
-    return live_event(row, signer.sign_live(unsigned_payload(row)))
+    return live_event(row, LiveSignatures(signer.sign_live(unsigned_payload(row))))

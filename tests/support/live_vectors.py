@@ -54,9 +54,40 @@ def _cases() -> dict[str, tuple[Any, dict[str, Any]]]:
     for field in ("project", "environment", "name", "target", "digest", "sequence", "reason", "authorisation"):
         cases[f"altered {field}"] = ({**good, field: "other"}, {})
         cases[f"no {field}"] = ({name: value for name, value in good.items() if name != field}, {})
+    cases |= _rollout_cases()
     cases["altered examples"] = ({**good, "examples": {"few": [{"input": "2+2?", "output": "5"}]}}, {})
     cases["altered document"] = ({**good, "document": _document("Other.")}, {})
     return cases
+
+
+def _rollout_cases() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Return payloads with the other arm of a rollout."""
+    arms = {
+        "rollout_id": "01990000-0000-7000-8000-000000000002", "plan_digest": "sha256:" + "1" * 64, "weight": 500,
+        "salt": "8a1f", "unit": "user", "document": _document("Be kind."), "examples": _EXAMPLES,
+        "digest": parse(_document("Be kind.")).digest,
+    }  # fmt: skip
+    good = _with_arms(arms)
+    cases: dict[str, tuple[Any, dict[str, Any]]] = {
+        "with a rollout": (good, {}),
+        "without the rollout of its sequence": ({**good, "rollout": None}, {}),
+        "a rollout that is null": ({**_signed(), "rollout": None}, {}),
+        "a rollout that is not an object": ({**good, "rollout": [1]}, {}),
+        "a rollout of another sequence": ({**_signed(sequence=8), "rollout": good["rollout"]}, {}),
+        "another rollout of the same sequence": (_with_arms({**arms, "weight": 900}), {"before": good}),
+        "a rollout of all buckets": (_with_arms({**arms, "weight": 10_000}), {}),
+        "a rollout of an unknown unit": (_with_arms({**arms, "unit": "device"}), {}),
+    }
+    for field, value in {"weight": 501, "salt": "8a20", "unit": "session", "document": _document("Else.")}.items():
+        cases[f"altered {field} of the rollout"] = ({**good, "rollout": {**good["rollout"], field: value}}, {})
+    return cases
+
+
+def _with_arms(arms: Mapping[str, Any]) -> dict[str, Any]:
+    payload = {**_signed(), "rollout": dict(arms)}
+    signature = signing.sign(_KEYS["private_key"], signing.arms_bytes(payload))
+    payload["rollout"]["signature"] = {"key_id": _KEYS["key_id"], "value": signature}
+    return payload
 
 
 def _document(content: str, *, named: bool = True, most: int = 5) -> dict[str, Any]:

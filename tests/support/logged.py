@@ -39,7 +39,7 @@ def _envelope(topic: str, event_id: str, payload: str) -> Envelope[Event]:
 def delivery(collector: "Running") -> Delivery:
     """Return the production delivery of the log's subscription."""
     platform = collector.parts.platform
-    handlers = Handlers(collector.parts.service, platform.keys, 4)
+    handlers = Handlers(collector.parts.service, platform.keys, collector.parts.subjects, 4)
     (subscription,) = (each for each in handlers.subscriptions() if f"collector.{each.name}" == CONSUMER)
     return Delivery(CONSUMER, subscription, platform.store, collector.clock, Metrics("collector"), DeadLetterBudget(60))
 

@@ -1,14 +1,22 @@
 """Prompts, regressions and liked answers for tests of the proposer."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from proposer.domain.example_text import input_key
 from proposer.domain.model import Candidate, PromptKey
+from proposer.domain.pool_entries import PoolEntry
+from proposer.domain.proposals import SelectedExamples
+from proposer.domain.question_sample import Questions
+from proposer.domain.text_vectors import HashedNgrams
 from ratchet.prompt import Prompt, parse
 from shared.events import derived_id
+from shared.events.bisection import BisectionCompleted, CausalChange, Effect
 from shared.events.feedback import Consent, ExecutionFacts, FeedbackCreated, PromptUse, Replaced
 from shared.events.promotion import Authorisation, PromptLive, Signature
+from shared.events.proposals import RemovalReason
 from shared.events.quality import Cause, Measurement, RegressionDetected, Window
 from tests.support.prompts import minimal
 
@@ -53,6 +61,24 @@ def regression(*causes: Cause, **fields: Any) -> RegressionDetected:
         "causes": causes,
     }
     return RegressionDetected(**{**given, **fields})
+
+
+def bisected(regression_id: UUID, good: Prompt, bad: Prompt, fix: Prompt, **fields: Any) -> BisectionCompleted:
+    """Return a bisection that blames the removal of a line: `before`."""
+    change = CausalChange(
+        path="messages[0] line 2",
+        before=fields.pop("before", "Cite your sources."),
+        after=None,
+        effect=Effect(cases=38, difference=-0.31, low=-0.45, high=-0.18),
+    )
+    given: dict[str, Any] = {
+        "project": "acme", "environment": "production", "target": "bot", "name": "answer",
+        "bisection_id": derived_id("bisection", str(regression_id)), "regression_id": regression_id,
+        "good_digest": good.digest, "bad_digest": bad.digest, "outcome": "found", "reason": "1 of 3", "changes": 3,
+        "causal": (change,), "digest": fix.digest, "document": fix.to_dict(),
+        "restored": Effect(cases=70, difference=-0.01, low=-0.08, high=0.06), "answers": 200, "completed_at": NOW,
+    }  # fmt: skip
+    return BisectionCompleted(**{**given, **fields})
 
 
 def feedback(number: int, **fields: Any) -> FeedbackCreated:
@@ -114,8 +140,26 @@ def candidate(number: int, **fields: Any) -> Candidate:
         "grant_eligible": True,
         "occurred_at": at,
         "received_at": at,
+        "trusted": True,
     }
     return Candidate(**{**given, **fields})
+
+
+def entry(number: int, asked: str | None = None, **fields: Any) -> PoolEntry:
+    """Return the pool entry of `candidate(number)`."""
+    question = asked if asked is not None else f"Question {number}?"
+    given: dict[str, Any] = {
+        "feedback_id": derived_id("feedback", str(number)), "input_key": input_key(question),
+        "contributor": f"user-{number}", "quality": 1.0, "needs_no_decision": True, "reviewed": False, "trusted": True,
+        "tokens": 10, "received_at": NOW - timedelta(hours=1) + timedelta(seconds=number),
+    }  # fmt: skip
+    return PoolEntry(**{**given, **fields}, vector=HashedNgrams().embed([question])[0])
+
+
+def selected(*candidates: Candidate, faults: Mapping[str, RemovalReason] | None = None) -> SelectedExamples:
+    """Return candidates as a selected set, measured on their own questions."""
+    found = [entry(n, c.input, feedback_id=c.feedback_id, contributor=c.contributor) for n, c in enumerate(candidates)]
+    return SelectedExamples(candidates, tuple(found), Questions.of_entries(found), "hashed-ngrams/1", faults or {})
 
 
 def live(document: Prompt, sequence: int = 1, **fields: Any) -> PromptLive:

@@ -8,13 +8,16 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
 from proposer.maintenance import expire_stale_candidates
 from proposer.proposal_service import ProposalService
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
+from shared.events.bisection import BisectionRequested
 from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -30,7 +33,9 @@ class Proposer:
         self.clock = FakeClock(start)
         self.store = SqlStore(engine, "proposer")
         self.service = ProposalService(self.clock, "ratchet/proposer")
-        subscriptions = Handlers(self.service, self.clock).subscriptions()
+        subjects = ErasedSubjects("proposer")
+        erasures = erasure_handler(self.service, subjects, self.clock)
+        subscriptions = (*Handlers(self.service, subjects, self.clock).subscriptions(), erasures.subscription())
         metrics, cap = Metrics("proposer"), DeadLetterBudget(60)
         self._deliveries = {
             event: Delivery(f"proposer.{s.name}", s, self.store, self.clock, metrics, cap)
@@ -54,7 +59,14 @@ class Proposer:
         await expire_stale_candidates(self.store, self.service, self.clock)
 
     async def emitted(self) -> list[Any]:
-        """Return the events in the outbox, oldest first."""
+        """Return the events in the outbox, oldest first, without requests of bisections."""
+        return [event for event in await self._outbox() if not isinstance(event, BisectionRequested)]
+
+    async def requested_bisections(self) -> list[BisectionRequested]:
+        """Return the requests of bisections in the outbox, oldest first."""
+        return [event for event in await self._outbox() if isinstance(event, BisectionRequested)]
+
+    async def _outbox(self) -> list[Any]:
         async with self.engine.connect() as conn:
             rows = await conn.execute(text("SELECT topic, payload FROM proposer.outbox_messages ORDER BY id, n"))
             return [CATALOG[f"ratchet.{row.topic}.v1"].model_validate_json(row.payload) for row in rows]

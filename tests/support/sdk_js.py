@@ -4,7 +4,8 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.requirements import ROOT, missing, node_missing
@@ -22,16 +23,33 @@ def node() -> str:
     return found
 
 
+def install() -> None:
+    """Install the packages of the client's build and tests."""
+    with _lock():
+        _install()
+
+
 def build() -> Path:
-    """Return the folder of the built client. A file lock serialises concurrent processes."""
+    """Return the folder of the built client."""
+    with _lock():
+        _install()
+        sources = [SDK_JS / "build.mjs", SDK_JS / "package.json", SDK_JS / "tsconfig.json", *SDK_JS.glob("src/**/*.ts")]
+        _once("built", sources, SDK_JS / "dist", ["npm", "run", "build"])
+    return SDK_JS / "dist"
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Serialise concurrent processes by a lock of a file; skips the test without Node.js."""
     node()
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _once("installed", [SDK_JS / "package-lock.json"], SDK_JS / "node_modules", ["npm", "ci"])
-        sources = [SDK_JS / "build.mjs", SDK_JS / "package.json", SDK_JS / "tsconfig.json", *SDK_JS.glob("src/**/*.ts")]
-        _once("built", sources, SDK_JS / "dist", ["npm", "run", "build"])
-    return SDK_JS / "dist"
+        yield
+
+
+def _install() -> None:
+    _once("installed", [SDK_JS / "package-lock.json"], SDK_JS / "node_modules", ["npm", "ci"])
 
 
 def _once(name: str, sources: Iterable[Path], made: Path, command: list[str]) -> None:

@@ -71,7 +71,10 @@ def _message(it: ExportedSpan) -> trace_pb2.Span:
         start_time_unix_nano=it.start,
         end_time_unix_nano=it.end,
         attributes=_pairs(it.attributes),
-        events=[trace_pb2.Span.Event(name=name, attributes=_pairs(attributes)) for name, attributes in it.events],
+        events=[
+            trace_pb2.Span.Event(name=name, attributes=_pairs(attributes), time_unix_nano=time)
+            for name, attributes, time in it.events
+        ],
         links=[
             trace_pb2.Span.Link(trace_id=bytes.fromhex(link.trace_id), span_id=bytes.fromhex(link.span_id))
             for link in it.links

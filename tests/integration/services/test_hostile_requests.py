@@ -16,15 +16,18 @@ from analyzer.app import build_app as analyzer_app
 from analyzer.settings import AnalyzerSettings
 from collector.app import build_app as collector_app
 from collector.settings import CollectorSettings
+from evaluator.app import build_app as evaluator_app
+from evaluator.settings import EvaluatorSettings
 from proposer.app import build_app as proposer_app
 from proposer.settings import ProposerSettings
 from shared.auth.principal import hash_secret
+from tests.support.api_document import DescribedApi
 from tests.support.databases import as_role, psql
 from tests.support.gatekeeper import world
 from tests.support.hostile_requests import HostileRequest, hostile_requests
 from tests.support.soak import scaled
 
-QUICK = {"analyzer": 20, "collector": 26, "proposer": 30, "gatekeeper": 10}
+QUICK = {"analyzer": 20, "collector": 26, "proposer": 30, "evaluator": 20, "gatekeeper": 10}
 """Requests per operation: at least 200 per service."""
 EACH = {service: scaled(quick, 2_000) for service, quick in QUICK.items()}
 TRACES = "/v1/traces"
@@ -35,6 +38,7 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "analyzer": (analyzer_app, AnalyzerSettings),
     "collector": (collector_app, CollectorSettings),
     "proposer": (proposer_app, ProposerSettings),
+    "evaluator": (evaluator_app, EvaluatorSettings),
 }
 
 
@@ -65,11 +69,13 @@ async def test_no_request_causes_an_internal_error(service: str, migrated_dsn: C
     async with served(service, migrated_dsn(service)) as (app, keys):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            described = DescribedApi(app.openapi())
             for number, request in enumerate(hostile_requests(app.openapi(), EACH[service], 10, STREAMS)):
                 answer = await send_request(client, request, keys[number % len(keys)])
                 statuses[answer.status_code] += 1
                 defects = status_defects if request.path == TRACES else response_defects
-                failed += [f"{request}: {fault}" for fault in defects(answer)]
+                undocumented = described.defects(request.method, request.path, answer)
+                failed += [f"{request}: {fault}" for fault in (*defects(answer), *undocumented)]
     assert not failed, "\n".join(failed[:10])
     assert sum(statuses.values()) >= 200, "too few requests"
     assert statuses.keys() & {200, 201, 204}, "the keys do not fit the routes"

@@ -1,4 +1,4 @@
-"""Every kind of key on every route of the collector, the analyzer and the proposer; the gatekeeper has its own test."""
+"""Every kind of key on every route of all services but the gatekeeper, which has its own test."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from fastapi import FastAPI
 
 import analyzer.app
 import collector.app
+import evaluator.app
 import proposer.app
 from analyzer.settings import AnalyzerSettings
 from collector.api.ingest import ROUTES as HOT
 from collector.settings import CollectorSettings
+from evaluator.settings import EvaluatorSettings
 from gatekeeper.domain.api_keys import DEFAULT_KEYS, KeyPlan
 from proposer.settings import ProposerSettings
 from tests.support.databases import as_role
@@ -25,6 +27,7 @@ PLANS = (
     *DEFAULT_KEYS,
     KeyPlan("browser_key", "browser", "service", ("browser-ingest",)),
     KeyPlan("operator_key", "operator", "person", ("operate",)),
+    KeyPlan("worker_key", "worker", "service", ("evaluate",)),
 )
 REVOKED = KeyPlan("revoked_key", "gone", "person", ("ingest", "read", "tune", "review", "operate"))
 NOBODY = {"no_key": None, "empty_key": "Bearer ", "unknown_key": "Bearer rk_x_y", "garbage": "nonsense"}
@@ -32,11 +35,13 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "collector": (collector.app.build_app, CollectorSettings),
     "analyzer": (analyzer.app.build_app, AnalyzerSettings),
     "proposer": (proposer.app.build_app, ProposerSettings),
+    "evaluator": (evaluator.app.build_app, EvaluatorSettings),
 }
 TRACES = ("POST", "/v1/traces")
 _IN_PATHS = {
     "name": "score.x", "regression_id": uuid4(), "letter_id": uuid4(), "consumer": "none", "execution_id": "e1",
-    "trace_id": "t1",
+    "trace_id": "t1", "erasure_id": uuid4(), "evaluation_id": uuid4(), "task_id": uuid4(),
+    "case_id": "c1", "digest": f"sha256:{'0' * 64}", "target": "bot", "template_id": "answer",
 }  # fmt: skip
 OPERATORS = ("reviewer_key", "operator_key", "admin_key")
 # Each route, and the kinds of keys that it admits.
@@ -50,6 +55,12 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
         ("GET", "/v1/executions/export"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/executions/{execution_id}"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/traces/{trace_id}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/pulls"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/erasures"): ("admin_key",),
+        ("GET", "/v1/erasures/{erasure_id}"): ("admin_key",),
+        ("GET", "/v1/views"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/views"): ("maker_key", "reviewer_key", "admin_key"),
+        ("DELETE", "/v1/views/{name}"): ("maker_key", "reviewer_key", "admin_key"),
     },
     "analyzer": {
         ("GET", "/v1/regressions"): ("maker_key", *OPERATORS),
@@ -63,6 +74,59 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
     "proposer": {
         ("GET", "/v1/candidates"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/drafts"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/tuning-settings"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/tuning-settings/{target}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("PUT", "/v1/tuning-settings/{target}"): ("admin_key",),
+        ("GET", "/api/v1/prompts/templates/{template_id}"): ("admin_key",),
+        ("GET", "/api/v1/prompts/templates/{template_id}/tuning-candidates"): ("admin_key",),
+        ("POST", "/api/v1/prompts/templates/{template_id}/auto-tune"): ("admin_key",),
+        ("POST", "/api/v1/prompts/templates/auto-tune-all"): ("admin_key",),
+    },
+    "evaluator": {
+        ("POST", "/v1/evaluation-tasks/leases"): ("worker_key",),
+        ("POST", "/v1/evaluation-tasks/heartbeats"): ("worker_key",),
+        ("POST", "/v1/evaluation-tasks/answers"): ("worker_key",),
+        ("GET", "/v1/evaluations"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/evaluations/{evaluation_id}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/evaluations/{evaluation_id}/report"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/evaluations"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/datasets"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/datasets/{name}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("PUT", "/v1/datasets/{name}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/datasets/{name}/cases"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/datasets/{name}/cases"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/datasets/{name}/cases/{case_id}/reviews"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/datasets/{name}/reviews"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/datasets/{name}/versions"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/datasets/{name}/versions"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/datasets/{name}/versions/{digest}/export"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/datasets/{name}/versions/{digest}/manifest"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/datasets/{name}/augmentations"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/bisections"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/judges"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/judges/{name}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("PUT", "/v1/judges/{name}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/judging"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/judging/{target}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("PUT", "/v1/judging/{target}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues/{name}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("PUT", "/v1/annotation-queues/{name}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues/{name}/results"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/annotation-queues/{name}/tasks"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues/{name}/tasks"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues/{name}/next"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/annotation-queues/{name}/next"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/annotations"): (
+            "maker_key",
+            "reviewer_key",
+            "admin_key",
+        ),
+        ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/skip"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/cases"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/decisions"): ("reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues/{name}/annotations"): ("reviewer_key", "admin_key"),
+        ("GET", "/v1/annotation-queues/{name}/export"): ("reviewer_key", "admin_key"),
     },
 }
 

@@ -1,0 +1,90 @@
+"""Schemathesis on the whole API of a running Ratchet: no 5xx, and no response that its document does not describe.
+
+`make soak ROW=schemathesis` generates more than 20,000 cases. Phases: the document's examples, boundary values of each
+parameter and field (only then), generated requests, and chains of requests whose responses lead to each other.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.full_loop import Site
+from tests.support.in_process import in_process_system
+from tests.support.soak import scaled
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+CASES = scaled(1, 250)
+"""The largest number of generated cases of each operation in a phase."""
+PHASES = scaled("examples,fuzzing,stateful", "examples,coverage,fuzzing,stateful")
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+ROOT = Path(__file__).parents[3]
+STREAMS = "/v1/stream"
+"""It does not end."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with in_process_system(tmp_path / "data") as system:
+        yield system.site
+
+
+def configuration(site: Site) -> str:
+    """Return schemathesis.toml: people may use all routes but those of apps."""
+    return f"""
+headers = {{ Authorization = "Bearer {site.admin_key}" }}
+request-timeout = 60
+[generation]
+allow-x00 = false
+max-examples = {CASES}
+database = "none"
+[[operations]]
+include-path-regex = "^/v1/(executions|feedback|traces)"
+include-method = ["POST", "PUT"]
+headers = {{ Authorization = "Bearer {site.ingest_key}" }}
+[[operations]]
+include-path = "{STREAMS}"
+enabled = false
+"""
+
+
+@pytest.mark.timeout(scaled(600, 7_200))
+def test_every_response_is_documented(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(configuration(site))
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(tmp_path / "schemathesis.toml")),
+        *("run", f"{site.url}/openapi.json", "--phases", PHASES, "--checks", ",".join(CHECKS)),
+        *(
+            "--continue-on-failure",
+            "--no-color",
+            "--warnings",
+            "off",
+            "--report",
+            "json",
+            "--report-dir",
+            str(tmp_path),
+        ),
+    ]
+    run = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    summary = run.stdout[run.stdout.find("= FAILURES =") :][:8_000]
+    assert run.returncode == 0, f"{summary}\n{run.stdout[-1_500:]}\n{run.stderr[-1_000:]}"
+    print(run.stdout[-900:])
+    assert (tested := re.search(r"Tested: (\d+)", run.stdout))
+    assert int(tested[1]) > 70
