@@ -28,7 +28,7 @@ SETTINGS = {
 
 @dataclass
 class FakeServices:
-    """Responses by API path: JSON, a status with a problem, or None for no response."""
+    """Responses by API path: JSON, a status with a problem, None for no response, or a function that returns one."""
 
     answers: dict[str, Any] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
@@ -55,6 +55,8 @@ class FakeServices:
         if path not in self.answers:
             return httpx.Response(404, json={"code": "not-found", "title": "Not Found"})
         response = self.answers[path]
+        if callable(response):
+            response = response()
         if response is None:
             raise httpx.ConnectError("unavailable")
         status, body = response if isinstance(response, tuple) else (200, response)

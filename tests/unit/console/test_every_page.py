@@ -70,6 +70,21 @@ async def test_a_key_unknown_to_a_service_is_retried(api: FakeServices, monkeypa
     assert len(api.queries("/v1/regressions")) == 2
 
 
+async def test_a_session_that_ends_while_a_page_is_read_is_signed_out(
+    api: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.page_context._KEY_UNKNOWN_RETRIES_S", (0.0,))
+    empty(api)
+    api.refuse("/v1/regressions", 401)
+    ended = (401, {"code": "unauthorized", "title": "Unauthorized"})
+    sessions = iter([api.answers["/v1/session"], ended])
+    api.answers["/v1/session"] = lambda: next(sessions)
+    async with console_client(api) as client:
+        answer = await client.get("/regressions")
+    assert answer.headers["location"] == "/sign-in"
+    assert 'ratchet_reading=""' in answer.headers["set-cookie"]
+
+
 async def test_forbidden_and_not_found_are_pages(api: FakeServices) -> None:
     api.refuse("/v1/regressions", 403, "scope-missing", "This key is not allowed to do that")
     async with console_client(api) as client:

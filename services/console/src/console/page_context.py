@@ -40,10 +40,11 @@ class PageContext:
         return clock.now()
 
     async def get(self, path: str, **params: object) -> dict[str, Any]:
-        """Return the JSON object at `path`. Raises AccessDenied or ServiceUnavailable.
+        """Return the JSON object at `path`. Raises AccessDenied, ServiceUnavailable or SignedOut.
 
         A 401 is retried for 3 seconds: the gatekeeper knows the key, another service may not have consumed its
-        `key.changed` yet.
+        `key.changed` yet. After that the gatekeeper is asked again: it may be the one that learned later that the
+        session has ended.
         """
         for pause in _KEY_UNKNOWN_RETRIES_S:
             try:
@@ -52,7 +53,15 @@ class PageContext:
                 if denied.status != 401:
                     raise
                 await asyncio.sleep(pause)
+        await self._check_session()
         raise ServiceUnavailable(path)
+
+    async def _check_session(self) -> None:
+        """Raises SignedOut if the session has ended since the page was asked for."""
+        try:
+            await self.upstream.get(self.key, "/v1/session")
+        except AccessDenied as denied:
+            raise SignedOut from denied
 
     async def get_or_none(self, path: str, **params: object) -> dict[str, Any] | None:
         """Return the JSON object at `path` for an optional part of the page; None if it can't be read."""
