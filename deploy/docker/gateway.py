@@ -1,6 +1,6 @@
 """Print the gateway's nginx configuration, generated from the routing table: `python -m deploy.docker.gateway`."""
 
-from ratchet_local.routes import BULK, LARGE_BODIES, ROUTES, STREAMS
+from ratchet_local.routes import BELOW_TEMPLATES, BULK, LARGE_BODIES, ROUTES, STREAMS, TEMPLATES
 
 _FRAME = """\
 # Made by `python -m deploy.docker.gateway` from ratchet_local.routes; a test compares them.
@@ -69,7 +69,15 @@ _STREAM = """
 
 def configuration() -> str:
     """Return nginx.conf. Metrics are not routed: Prometheus scrapes each service."""
-    return _FRAME.format(locations="\n".join(_location(path, service) for path, service in ROUTES.items()))
+    below = (
+        f"""    location ~ ^{TEMPLATES}.+{ending}$ {{
+      proxy_pass http://{service}:8000;
+    }}"""
+        for ending, service in BELOW_TEMPLATES.items()
+    )
+    # nginx takes the first expression that matches.
+    locations = (*below, *(_location(path, service) for path, service in ROUTES.items()))
+    return _FRAME.format(locations="\n".join(locations))
 
 
 def _location(path: str, service: str) -> str:

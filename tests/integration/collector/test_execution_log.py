@@ -173,17 +173,17 @@ async def test_log_is_kept_for_its_own_time(
     await collector.post("feedback", {"execution_id": "e1", "kind": "thumb", "value": True})
     await deliver(collector)
     await collector.parts.maintenance.run_once()
-    assert [collector.count(table) for table in _TABLES] == [5, 1, 1]
+    assert [collector.count(table) for table in _TABLES] == [5, 1, 1, 1]
     for table in _TABLES:
         psql(collector.dsn, f"UPDATE collector.{table} SET received_at = received_at - interval '31 days'")
     collector.clock.advance(timedelta(hours=1))
     await collector.parts.maintenance.run_once()
-    assert [collector.count(table) for table in _TABLES] == [0, 0, 0]
+    assert [collector.count(table) for table in _TABLES] == [0, 0, 0, 0]
     assert collector.count("executions") == 5
     assert (await reader.get("/v1/executions/e1")).status_code == 404
 
 
-_TABLES = ("execution_log", "feedback_log", "logged_versions")
+_TABLES = ("execution_log", "feedback_log", "logged_versions", "prompt_calls")
 
 
 async def test_much_to_delete_is_spread_over_runs(collector: "Running", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
         ("GET", "/v1/pulls"): ("maker_key", "reviewer_key", "admin_key"),
         ("POST", "/v1/erasures"): ("admin_key",),
         ("GET", "/v1/erasures/{erasure_id}"): ("admin_key",),
+        ("GET", "/api/v1/prompts/templates/{template_id}/metrics"): ("admin_key",),
         ("GET", "/v1/views"): ("maker_key", "reviewer_key", "admin_key"),
         ("POST", "/v1/views"): ("maker_key", "reviewer_key", "admin_key"),
         ("DELETE", "/v1/views/{name}"): ("maker_key", "reviewer_key", "admin_key"),

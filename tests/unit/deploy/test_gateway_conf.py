@@ -16,6 +16,11 @@ def test_every_route_leads_to_its_service() -> None:
         assert f"location ~ ^{path}(/|$) {{\n      proxy_pass http://{service}:8000;" in _TEXT
 
 
+def test_metrics_of_a_template_go_before_the_other_routes_of_templates() -> None:
+    own = "location ~ ^/api/v1/prompts/templates/.+/metrics$ {\n      proxy_pass http://collector:8000;"
+    assert 0 < _TEXT.index(own) < _TEXT.index("location ~ ^/api/v1/prompts(/|$)")
+
+
 def test_only_streams_are_not_buffered() -> None:
     assert _TEXT.count("proxy_buffering off") == 2
     assert "location = /events {\n      proxy_pass http://console:8000;\n      proxy_buffering off" in _TEXT

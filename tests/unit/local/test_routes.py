@@ -15,7 +15,7 @@ OF_ALL = {"/health/live", "/health/ready", "/metrics"}
 
 def test_every_route_of_a_service_is_in_the_table() -> None:
     for service, app in service_apps().items():
-        paths = [path for path in app.openapi()["paths"] if path.startswith("/v1/")]
+        paths = [path for path in app.openapi()["paths"] if path.startswith(("/v1/", "/api/v1/"))]
         assert paths
         assert {path: service_of(path) for path in paths} == dict.fromkeys(paths, service)
 

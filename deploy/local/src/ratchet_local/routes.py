@@ -53,6 +53,10 @@ ROUTES: dict[str, str] = {
 }
 """The service of a path and of all paths below it."""
 
+TEMPLATES = "/api/v1/prompts/templates/"
+BELOW_TEMPLATES: dict[str, str] = {"/metrics": "collector"}
+"""The service of a route below one template, if it is another than that of `ROUTES`."""
+
 LARGE_BODIES = {"/v1/traces": 9, "/v1/executions": 1_000, "/v1/feedback": 1_000}
 """Paths with larger request bodies than others, with their maximum in MB: exporters send many spans at once."""
 
@@ -72,6 +76,8 @@ AGGREGATE_PATHS = ("/health", "/metrics")
 def service_of(path: str) -> str | None:
     """Return the service of `path`; None for `AGGREGATE_PATHS` and unknown API paths. All pages are the console's."""
     parts = path.split("/", 4)
+    if path.startswith(TEMPLATES) and (ending := f"/{path.rsplit('/', 1)[1]}") in BELOW_TEMPLATES:
+        return BELOW_TEMPLATES[ending]
     if path.startswith("/api/v1/"):
         return ROUTES.get("/".join(parts[:4]))
     if parts[1:2] != ["v1"]:

@@ -17,6 +17,8 @@ from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.api.ingest_openapi import ingest_paths
 from collector.api.otlp import TracesEndpoint, TracesMiddleware
 from collector.api.otlp_openapi import traces_paths
+from collector.api.prompt_metrics import PREFIX as TEMPLATES
+from collector.api.prompt_metrics import prompt_metrics_router
 from collector.api.pulls import pulls_router
 from collector.api.traces import traces_router
 from collector.api.views import views_router
@@ -35,6 +37,7 @@ from collector.storage.connections import DedicatedConnection
 from collector.storage.execution_reader import ExecutionReader
 from collector.storage.key_origins import KeyOrigins
 from collector.storage.log_reader import ExecutionLogReader
+from collector.storage.prompt_calls import PromptCallsReader
 from collector.storage.pull_reader import PullReader
 from collector.storage.view_repository import ViewRepository
 from shared.messaging.erased_subjects import ErasedSubjects
@@ -42,6 +45,7 @@ from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.settings import exit_with_message
 from shared.service.service_app import Background, Platform, Service, build_service_app
+from shared.web.encoded_paths import EncodedPaths
 
 if TYPE_CHECKING:
     from collector.pulls.pull_service import PullService
@@ -106,7 +110,8 @@ class Parts:
         views = views_router(ViewRepository(self.platform.engine), self.pseudonym_key, self.platform.clock)
         pulls = pulls_router(PullReader(self.platform.reader), self.platform.clock)
         log_routes = (execution_export_router(log, self.pseudonym_key), executions, traces_router(log))
-        return (*log_routes, views, pulls, erasures_router(self.erasures, self.pseudonym_key))
+        metrics = prompt_metrics_router(PromptCallsReader(self.platform.reader))
+        return (*log_routes, views, pulls, metrics, erasures_router(self.erasures, self.pseudonym_key))
 
     def pulls(self) -> "PullService | None":
         """Return the configured pulls; None without any. Exits with a message if their file is wrong."""
@@ -172,6 +177,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             described={**ingest_paths(), **traces_paths()},
         )
     )
+    app.add_middleware(EncodedPaths, prefix=f"{TEMPLATES}/")
     traces = TracesEndpoint(parts.service, keys, settings, parts.platform.limiter)
     app.add_middleware(TracesMiddleware, endpoint=traces)
     app.add_middleware(IngestMiddleware, endpoint=endpoint)

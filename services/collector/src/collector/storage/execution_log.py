@@ -19,6 +19,8 @@ from collector.domain.log_entries import (
     unpack,
     versions_of,
 )
+from collector.domain.prompt_calls import AddedCalls, values_of
+from collector.storage.prompt_calls import ADD_CALLS
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, Preference
 from shared.events.references import execution_reference
 
@@ -87,6 +89,8 @@ DELETE_EXPIRED = (
         SELECT reference, feedback_id FROM collector.feedback_log WHERE {_EXPIRED})""",
     f"""DELETE FROM collector.logged_versions WHERE (project, environment, target, version) IN (
         SELECT project, environment, target, version FROM collector.logged_versions WHERE {_EXPIRED})""",
+    f"""DELETE FROM collector.prompt_calls WHERE (project, environment, name, identity) IN (
+        SELECT project, environment, name, identity FROM collector.prompt_calls WHERE {_EXPIRED})""",
 )
 """Delete at most $3 rows older than $2. A clock ($1) ahead of the database's deletes nothing early."""
 
@@ -102,15 +106,27 @@ class ExecutionLogRepository:
 
     async def add_executions(self, events: Iterable[ExecutionRecorded]) -> None:
         """Store new executions, and add completions to stored ones; each revision exactly once, in any order."""
+        events, added = list(events), AddedCalls()
+        added.count_first(events)
         entries = _merged(events)
         rows = sorted(entries.items())
         columns = await asyncio.to_thread(_columns, rows)  # compression releases the GIL, and requests go on
         saved = {row[0] for row in await self._pg.fetch(SAVE_EXECUTIONS, *columns)}
         if known := [reference for reference, _ in rows if reference not in saved]:
             stored = await self._pg.fetch(LOCK_EXECUTIONS, known)
-            if merged := [(reference, merge(unpack(body), entries[reference])) for reference, body in stored]:
+            before = {reference: unpack(body) for reference, body in stored}
+            if merged := [(reference, merge(entry, entries[reference])) for reference, entry in before.items()]:
                 await self._pg.execute(REPLACE_EXECUTIONS, *_columns(merged))
+            for reference, entry in merged:
+                added.add(entry, values_of(entry) - values_of(before[reference]))
+        for reference in saved:
+            added.add(entries[reference], values_of(entries[reference]))
         await self._save_versions(entries.values())
+        await self._add_calls(added)
+
+    async def _add_calls(self, added: AddedCalls) -> None:
+        if rows := added.rows():
+            await self._pg.execute(ADD_CALLS, *map(list, zip(*rows, strict=True)))
 
     async def _save_versions(self, events: Iterable[ExecutionRecorded]) -> None:
         periods: dict[tuple[str, ...], tuple[datetime, datetime, datetime]] = {}
