@@ -26,7 +26,7 @@ def _shape(statement: ast.stmt) -> str:
 
 
 def duplicate_blocks(modules: Iterable[Module]) -> list[list[str]]:
-    """Return groups of locations (`path:line`) with the same four consecutive statements."""
+    """Return groups of locations (`path:line`) with the same four consecutive statements, docstrings left out."""
     places: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for module in modules:
         if module.is_migration:
@@ -35,6 +35,7 @@ def duplicate_blocks(modules: Iterable[Module]) -> list[list[str]]:
             body = getattr(node, "body", None)
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not isinstance(body, list):
                 continue
+            body = body[1:] if ast.get_docstring(node) else body
             shapes = [_shape(statement) for statement in body]
             for start in range(len(shapes) - STATEMENTS + 1):
                 places[tuple(shapes[start : start + STATEMENTS])].append(f"{module.path}:{body[start].lineno}")

@@ -48,22 +48,17 @@ def backtest(
 ) -> None:
     """Show what Ratchet would have detected in a file or a Langfuse project. Nothing is sent or changed.
 
-    Columns and scales are inferred unless flags name them, and the report lists what was inferred. Ambiguous ones are
-    asked on a terminal; elsewhere the command fails and names the flag that decides.
-
-    Exit codes: 0 done, with or without regressions; 2 the file or a flag is invalid, or there is no usable value. With
-    --langfuse also: 1 the server's answer is invalid, 3 the server is unreachable, 4 the keys lack permission.
+    Columns and scales are inferred unless flags name them. What is ambiguous is asked on a terminal; elsewhere the
+    command fails and names the flag that decides. Exit codes: 0 done, also with regressions; 2 the file or a flag is
+    invalid, or no value is usable. With --langfuse also: 1 invalid answer, 3 unreachable, 4 the keys lack permission.
     """
-    from ratchet_backtest.column_roles import ColumnChoice
-
     _check_flags(file, langfuse, source, html)
-    choice = ColumnChoice(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
-    settings = {"kind": kind, "decimal": decimal, "metric": metric, "time_format": time_format, "zone": timezone}
+    columns = (time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
+    formats = {"kind": kind, "decimal": decimal, "metric": metric, "time_format": time_format, "zone": timezone}
     parsed: dict[str, Any] = {"scale": scale, "lower": lower, "direction": direction, "good": good, "bad": bad}
     parsed |= {"missing": missing, "header": header, "sheet": sheet, "order": order, "rules": rules, "source": source}
     run = partial(_run_on_file, file) if file else partial(_run_on_langfuse, days)
-    report = _report(choice, {**settings, "newest_first": newest_first}, parsed, run, ask=not json, html=html)
-    _print(report, json)
+    _print(_report(columns, formats | {"newest_first": newest_first}, parsed, run, not json, html), json)
 
 
 def _check_flags(file: Path | None, langfuse: bool, source: str | None, html: Path | None) -> None:
@@ -88,20 +83,24 @@ def _print(report: "Report", json: bool) -> None:
 
 
 def _report(
-    choice: "ColumnChoice",
+    columns: tuple[Any, ...],
     settings: dict[str, Any],
     parsed: dict[str, Any],
     run: "partial[Report]",
     ask: bool,
     html: Path | None,
 ) -> "Report":
-    """Run with the options and write the HTML file, if any; an invalid file or flag ends the command."""
+    """Run with the options and write the HTML file, if any; an invalid file or flag ends the command.
+
+    `columns` are the fields of ColumnChoice, in their order.
+    """
     from analyzer.domain.watch_rules import InvalidRules
+    from ratchet_backtest.column_roles import ColumnChoice
     from ratchet_backtest.html_report import render_html
     from ratchet_backtest.questions import run_with_questions, terminal_prompter
 
     try:
-        options = _options(choice, settings, **parsed)
+        options = _options(ColumnChoice(*columns), settings, **parsed)
         report = run_with_questions(options, run, terminal_prompter() if ask else None)
         if html:
             html.write_text(render_html(report), "utf-8")

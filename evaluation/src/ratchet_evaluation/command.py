@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ratchet_evaluation.domain.report import EvaluationReport
     from ratchet_evaluation.domain.settings import RunSettings
     from ratchet_evaluation.golden_files import Manifest
-    from ratchet_evaluation.judge_setup import JudgeOptions, JudgeSetup
+    from ratchet_evaluation.judge_setup import JudgeSetup
     from ratchet_evaluation.judges.judge_thread import JudgeThread
     from ratchet_evaluation.runner import Advance
 
@@ -51,36 +52,18 @@ def evaluate(
 ) -> None:
     """Run an app with a prompt on golden cases, and decide: pass, fail or inconclusive.
 
-    Cases and prompts are files, or on the server: --dataset NAME is the version that was published last, NAME@DIGEST
-    another one, and --prompt and --baseline take a digest. Then RATCHET_URL and RATCHET_KEY, with the scope read, are
-    needed, and the exit code is 3 if the server can't be reached, 4 if the key is refused, 7 for what it does not have.
+    The run ends as soon as the comparison is decided, unless --min-pass-rate or --all ask for all cases. A new failure
+    of a protected case fails. Datasets and digests on the server need RATCHET_URL and RATCHET_KEY with the scope read.
 
-    The app's function answer(prompt, case) is called for each case, with the candidate and the baseline in turn; what
-    it prints goes to stderr. The run ends as soon as the comparison is decided, unless --min-pass-rate or --all ask for
-    all cases. A new failure of a protected case fails.
-
-    Judges ask the endpoint of RATCHET_JUDGE_URL, with RATCHET_JUDGE_MODEL and RATCHET_JUDGE_API_KEY_FILE. A judge
-    decides only if its agreement with --judge-labels is shown to reach its min_kappa; else its scores are only shown.
-
-    Exit codes: 0 pass; 1 fail; 2 wrong usage: a flag, a case, or the worker; 6 inconclusive: more cases are needed, or
-    too much is unknown.
+    Exit codes: 0 pass; 1 fail; 2 wrong usage: a flag, a case or the worker; 6 inconclusive: more cases are needed, or
+    too much is unknown. With a server also: 3 it is unreachable, 4 the key is refused, 7 it does not have the content.
     """
-    from ratchet_evaluation.domain.settings import RunSettings
-    from ratchet_evaluation.judge_setup import JudgeOptions
-
     outputs = {"--report": report, "--html": html, "--junit": junit, "--markdown": markdown}
     _check_outputs(outputs)
-    golden_set, manifest = read_cases(dataset, evaluator or [])
-    candidate = read_prompt(prompt, "--prompt")
-    before = read_prompt(baseline, "--baseline") if baseline else None
-    settings = RunSettings(goal, margin, metric, min_pass_rate, repeats, all_cases)
-    setup = _read_judges(JudgeOptions(judge or (), judge_labels, judge_cache, judge_max_tokens, judge_max_usd))
-    _check_settings(settings, golden_set, before is not None, setup)
-    found = _run(worker, jobs, timeout, golden_set, manifest, candidate, before, settings, setup)
-    _write(found, outputs)
-    _print(found, json)
-    if found.result.verdict != "pass":
-        raise typer.Exit(_EXITS[found.result.verdict])
+    terms = (goal, margin, metric, min_pass_rate, repeats, all_cases)
+    judges = (judge or (), judge_labels, judge_cache, judge_max_tokens, judge_max_usd)
+    run = _read_run((dataset, evaluator or []), (prompt, baseline), terms, judges)
+    _finish(_evaluate(run, worker, jobs, timeout), outputs, json)
 
 
 def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
@@ -89,14 +72,40 @@ def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
             fail(f"{flag}: the directory {path.parent} does not exist", Exit.USAGE)
 
 
-def _read_judges(options: "JudgeOptions") -> "JudgeSetup | None":
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the flags of a run name, read and checked."""
+
+    golden_set: "GoldenSet"
+    manifest: "Manifest"
+    candidate: "Prompt"
+    baseline: "Prompt | None"
+    settings: "RunSettings"
+    judges: "JudgeSetup | None"
+
+
+def _read_run(
+    cases: tuple[str, list[str]], prompts: tuple[str, str | None], terms: tuple[Any, ...], judges: tuple[Any, ...]
+) -> _Run:
+    """Read what flags name. `terms` and `judges` are the fields of RunSettings and of JudgeOptions, in their order."""
+    from ratchet_evaluation.domain.settings import RunSettings
+
+    golden_set, manifest = read_cases(*cases)
+    candidate = read_prompt(prompts[0], "--prompt")
+    baseline = read_prompt(prompts[1], "--baseline") if prompts[1] else None
+    run = _Run(golden_set, manifest, candidate, baseline, RunSettings(*terms), _read_judges(*judges))
+    _check_settings(run)
+    return run
+
+
+def _read_judges(*options: Any) -> "JudgeSetup | None":
     """Return the judges of the flags; wrong ones, or a missing endpoint, end the command."""
     from ratchet_evaluation.endpoints.model_endpoint import EndpointError
     from ratchet_evaluation.judge_files import JudgeFileError
-    from ratchet_evaluation.judge_setup import read_setup
+    from ratchet_evaluation.judge_setup import JudgeOptions, read_setup
 
     try:
-        return read_setup(options)
+        return read_setup(JudgeOptions(*options))
     except (JudgeFileError, EndpointError) as error:
         fail(f"--judge: {error}", Exit.USAGE)
 
@@ -110,54 +119,42 @@ def check_metric(metric: str, golden_set: "GoldenSet") -> None:
         fail(f"--metric: no case has the evaluator {metric}; there are: {', '.join(sorted(names))}", Exit.USAGE)
 
 
-def _check_settings(
-    settings: "RunSettings", golden_set: "GoldenSet", has_baseline: bool, setup: "JudgeSetup | None"
-) -> None:
-    """End the command if nothing could be decided, or the metric is none of these cases or judges."""
+def _check_settings(run: _Run) -> None:
+    """End the command if nothing could be decided, or no case and no judge has the metric."""
+    settings, golden_set, setup = run.settings, run.golden_set, run.judges
     if settings.metric not in {judge.score_name for judge in (setup.judges if setup else ())}:
         check_metric(settings.metric, golden_set)
     elif not (setup and setup.labels):
         fail("--metric: a judge decides only with --judge-labels, on which it agrees with people", Exit.USAGE)
-    if not has_baseline and settings.min_pass_rate is None and not any(case.protected for case in golden_set.cases):
+    if run.baseline is None and settings.min_pass_rate is None and not any(case.protected for case in golden_set.cases):
         fail(
             "give --baseline or --min-pass-rate: without one, and without protected cases, nothing is decided",
             Exit.USAGE,
         )
 
 
-def _run(
-    worker: str,
-    jobs: int,
-    timeout: float,
-    golden_set: "GoldenSet",
-    manifest: "Manifest",
-    candidate: "Prompt",
-    baseline: "Prompt | None",
-    settings: "RunSettings",
-    setup: "JudgeSetup | None",
-) -> "EvaluationReport":
+def _evaluate(run: _Run, worker: str, jobs: int, timeout: float) -> "EvaluationReport":
     """Run the app; a worker that can't be imported ends the command."""
     from ratchet_evaluation.domain.near_duplicates import find_near_duplicates
     from ratchet_evaluation.domain.report import EvaluationReport
     from ratchet_evaluation.runner import run_evaluation
     from ratchet_evaluation.worker_pool import UnusableWorker, WorkerPool
 
+    golden_set, prompts, settings = run.golden_set, (run.candidate, run.baseline), run.settings
     duplicates = find_near_duplicates(golden_set.cases)
-    if setup:
-        _print_estimate(setup, golden_set, settings.repeats * (2 if baseline else 1))
+    if run.judges:
+        _print_estimate(run.judges, golden_set, settings.repeats * (2 if run.baseline else 1))
     try:
         with (
             WorkerPool(worker, jobs, timeout) as pool,
-            _running_judges(setup, settings) as judges,
+            _running_judges(run.judges, settings) as judges,
             _progress(len(golden_set.cases)) as advance,
         ):
-            result = run_evaluation(
-                pool, golden_set, candidate, baseline, settings, jobs, advance, judge=judges or None
-            )
+            result = run_evaluation(pool, golden_set, *prompts, settings, jobs, advance, judge=judges or None)
     except UnusableWorker as error:
         fail(f"--worker: {error}", Exit.USAGE)
     return EvaluationReport(
-        manifest.name, golden_set, worker, settings, candidate, baseline, duplicates, result,
+        run.manifest.name, golden_set, worker, settings, *prompts, duplicates, result,
         judges=tuple(judges.judges) if judges else (), judge_spend=judges.spend if judges else None,
     )  # fmt: skip
 
@@ -195,6 +192,14 @@ def _progress(cases: int) -> "Iterator[Advance]":
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as display:
         task = display.add_task("cases", total=cases)
         yield lambda done: display.advance(task, done)
+
+
+def _finish(report: "EvaluationReport", outputs: Mapping[str, Path | None], json: bool) -> None:
+    """Write and print the report; the exit code is that of its verdict."""
+    _write(report, outputs)
+    _print(report, json)
+    if report.result.verdict != "pass":
+        raise typer.Exit(_EXITS[report.result.verdict])
 
 
 def _write(report: "EvaluationReport", outputs: Mapping[str, Path | None]) -> None:

@@ -9,10 +9,16 @@ GoalName = Literal["better", "not-worse"]
 
 Dataset = Annotated[
     str,
-    typer.Option(metavar="FILE|NAME", help="Golden cases: a file, one JSON object a line, or the server's dataset."),
+    typer.Option(
+        metavar="FILE|NAME",
+        help="Golden cases: a file, one JSON object a line; or a dataset on the server: NAME or NAME@DIGEST.",
+    ),
 ]
 DatasetFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Golden cases, one JSON object a line.")]
-Worker = Annotated[str, typer.Option(metavar="MODULE:FUNCTION", help="The app's function answer(prompt, case).")]
+Worker = Annotated[
+    str,
+    typer.Option(metavar="MODULE:FUNCTION", help="The app's function answer(prompt, case); its output goes to stderr."),
+]
 PromptSource = Annotated[
     str,
     typer.Option(
@@ -63,11 +69,17 @@ Evaluators = Annotated[
 ]
 Judges = Annotated[
     list[Path] | None,
-    typer.Option(exists=True, dir_okay=False, help="A judge (.json), which scores each answer. Repeatable."),
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="A judge (.json) that scores each answer. It needs RATCHET_JUDGE_URL. Repeatable.",
+    ),
 ]
 JudgeLabels = Annotated[
     Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Answers that people labelled: judges that agree may decide."),
+    typer.Option(
+        exists=True, dir_okay=False, help="Answers that people labelled. Only judges that agree with them decide."
+    ),
 ]
 JudgeCacheFolder = Annotated[
     Path | None, typer.Option(file_okay=False, help="Where scores of judges are kept; by default .ratchet/judge-cache.")

@@ -56,19 +56,12 @@ def write_training_files(path: Path, data: TrainingData, about: TrainingAbout) -
     return digest
 
 
-def render_datasheet(data: TrainingData, about: TrainingAbout, digest: str) -> str:
-    """Return a datasheet after Gebru et al. (2021), Datasheets for Datasets, Communications of the ACM 64(12)."""
-    chosen = ", ".join(f"{name} {value}" for name, value in about.selection.items() if value) or "everything"
-    sources = ", ".join(f"{count} {name}" for name, count in data.count_sources().items()) or "none"
-    left_out = "".join(f"- {count} × {reason}\n" for reason, count in sorted(data.left_out.items())) or "- nothing\n"
-    held_out = "".join(f"- {name}, {each}\n" for name, each in about.held_out.items()) or "- none\n"
-    gates = "".join(f"- {gate}\n" for gate in GATES)
-    return f"""# Datasheet
+_DATASHEET = """# Datasheet
 
 ## Composition
 
-{len(data.rows)} {_FORMS[about.kind]}: {sources}. Licence: {about.licence or "not stated"}.
-Written {about.written_at}. SHA-256 of the file: `{digest}`.
+{rows}: {sources}. Licence: {licence}.
+Written {written_at}. SHA-256 of the file: `{digest}`.
 
 Each row has a `source`, and as `origin` the ids of the executions and feedback that it comes from; no users.
 
@@ -98,3 +91,23 @@ recognised as personal data: read a sample before you use it.
 If a user is erased later, remove the rows whose `origin` names an execution of theirs, and what was trained on them.
 Export again rather than keep old files.
 """
+
+
+def render_datasheet(data: TrainingData, about: TrainingAbout, digest: str) -> str:
+    """Return a datasheet after Gebru et al. (2021), Datasheets for Datasets, Communications of the ACM 64(12)."""
+    chosen = ", ".join(f"{name} {value}" for name, value in about.selection.items() if value) or "everything"
+    sources = ", ".join(f"{count} {name}" for name, count in data.count_sources().items()) or "none"
+    left_out = "".join(f"- {count} × {reason}\n" for reason, count in sorted(data.left_out.items())) or "- nothing\n"
+    held_out = "".join(f"- {name}, {each}\n" for name, each in about.held_out.items()) or "- none\n"
+    gates = "".join(f"- {gate}\n" for gate in GATES)
+    return _DATASHEET.format(
+        rows=f"{len(data.rows)} {_FORMS[about.kind]}",
+        sources=sources,
+        licence=about.licence or "not stated",
+        written_at=about.written_at,
+        digest=digest,
+        chosen=chosen,
+        gates=gates,
+        left_out=left_out,
+        held_out=held_out,
+    )

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from ratchet.cli.annotation_tasks import newest_executions, send_tasks, task_of
+from ratchet.cli.annotation_tasks import find_executions, send_tasks, task_of
 from ratchet.cli.confirmation import Yes, confirm
 from ratchet.cli.output import AsJson, Exit, as_json, fail, line, table
 from ratchet.cli.session import session
@@ -85,14 +85,9 @@ def add_executions(
         "max": high,
     }  # fmt: skip
     if execution and any(value is not None for value in filters.values()):
-        fail("--execution goes with no filter", Exit.USAGE)
+        fail("--execution cannot be combined with a filter", Exit.USAGE)
     with session("maker") as server:
-        queue = server.get(_path(name))
-        found = (
-            [server.get(f"/v1/executions/{quote(each, safe='')}") for each in execution]
-            if execution
-            else newest_executions(server, {"target": queue["target"], **filters}, limit)
-        )
+        found = find_executions(server, server.get(_path(name))["target"], execution or [], filters, limit)
         tasks = [task for each in found if (task := task_of(each)) is not None]
         if not tasks:
             fail("no execution matches that has an output and may be used", Exit.NOT_FOUND)

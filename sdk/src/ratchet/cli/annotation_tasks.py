@@ -4,11 +4,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 from ratchet.cli.session import Session
 
 _MOST_TASKS, _MOST_BYTES = 200, 1_500_000
 """Of a request."""
+
+
+def find_executions(
+    server: Session, target: str, ids: Sequence[str], filters: Mapping[str, object], limit: int
+) -> list[dict[str, Any]]:
+    """Return the executions with these ids; without ids, the newest of the target that match the filters."""
+    if ids:
+        return [server.get(f"/v1/executions/{quote(each, safe='')}") for each in ids]
+    return newest_executions(server, {"target": target, **filters}, limit)
 
 
 def newest_executions(server: Session, filters: Mapping[str, object], limit: int) -> list[dict[str, Any]]:

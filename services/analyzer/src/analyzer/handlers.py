@@ -51,7 +51,7 @@ class Handlers:
 
         Events about erased users are dropped.
         """
-        events = await self._without_erased(tx, events)
+        events = await self._subjects.drop_erased(tx.conn, events, lambda received: subject_keys(received.event))
         declared = DefinitionRepository(tx.conn)
         definitions = await declared.get_definitions({(each.event.project, each.event.environment) for each in events})
         values: list[Reading] = []
@@ -73,15 +73,6 @@ class Handlers:
         await declared.add_uncounted(uncounted)
         emitted += [self._measurement_event(causes[-1], event) for event in measured_arms(values)]
         await tx.emit(*emitted)
-
-    async def _without_erased(self, tx: Tx, events: Sequence[Received[Measurable]]) -> Sequence[Received[Measurable]]:
-        users = [subject_keys(received.event) for received in events]
-        erased = await self._subjects.find(tx.conn, {key for keys in users for key in keys})
-        if not erased:
-            return events
-        kept = [received for received, keys in zip(events, users, strict=True) if erased.isdisjoint(keys)]
-        self._subjects.count_dropped(len(events) - len(kept))
-        return kept
 
     def _apply(
         self, engine: QualityEngine, batch: Sequence[ValueColumns], causes: Sequence[Received[Measurable]]

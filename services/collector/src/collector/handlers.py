@@ -103,18 +103,11 @@ class Handlers:
     async def log_events(self, tx: Tx, events: Sequence[Received[ExecutionRecorded | FeedbackCreated]]) -> None:
         """Add executions and feedback to the execution log, but nothing about erased users."""
         with transient_errors():
-            logged = await self._without_erased(tx, [received.event for received in events])
+            logged = await self._subjects.drop_erased(tx.conn, [it.event for it in events], subject_keys)
             log = ExecutionLogRepository(await raw_connection(tx))
             if executions := [event for event in logged if isinstance(event, ExecutionRecorded)]:
                 await log.add_executions(executions)
             await log.add_feedback(event for event in logged if isinstance(event, FeedbackCreated))
-
-    async def _without_erased(self, tx: Tx, events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
-        users = [subject_keys(event) for event in events]
-        erased = await self._subjects.find(tx.conn, {key for keys in users for key in keys})
-        kept = [event for event, keys in zip(events, users, strict=True) if erased.isdisjoint(keys)]
-        self._subjects.count_dropped(len(events) - len(kept))
-        return kept
 
 
 def _digests(live: PromptLive) -> tuple[str, ...]:

@@ -49,15 +49,10 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
     limits = BisectionLimits(settings.repeats, settings.bisection_answers)
     scheduler = RunScheduler(runs, BisectionService(store, platform.clock, platform.source, sets, limits))
     tasks = TaskService(store, platform.clock, sets, signal, scheduler.notify)
-
-    async def sweep() -> None:
-        await delete_old_tasks(store, platform.clock)
-        await cancel_old_bisections(store, platform.clock)
-
     subjects = ErasedSubjects("evaluator", platform.metrics.registry)
     datasets = DatasetService(store, platform.clock, platform.source, subjects)
     erasure = CaseErasure(subjects, platform.clock, platform.source)
-    connections, figures = JudgeConnections(settings), JudgeFiguresService()
+    connections = JudgeConnections(settings)
     judges = JudgeService(store, platform.clock, platform.source, connections.tools, scheduler.notify)
     judging = JudgingHandlers(platform.clock, subjects, judges.notify)
     return build_service_app(
@@ -73,21 +68,33 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
                 evaluation_tasks_router(tasks),
                 evaluations_router(platform.reader, platform.clock),
                 bisections_router(platform.reader),
-                new_evaluation_router(store, platform.clock, judges, figures),
                 *_dataset_routers(platform, datasets),
                 *_annotation_routers(platform, subjects, datasets),
-                judges_router(store, platform.reader, platform.clock, judges, figures, connections.endpoint),
-                judging_router(store, platform.reader, platform.clock, judges),
+                *_judge_routers(platform, judges, connections),
             ),
             background=(
                 *direct_jobs(settings, store, platform.clock, tasks),
                 scheduler.run,
                 judges.run,
-                lambda: run_every(3600.0, sweep),
+                lambda: run_every(3600.0, lambda: _sweep(platform)),
                 lambda: run_every(300.0, judges.drop_stale),
             ),
             close=(connections.close,),
         )
+    )
+
+
+async def _sweep(platform: Platform) -> None:
+    await delete_old_tasks(platform.store, platform.clock)
+    await cancel_old_bisections(platform.store, platform.clock)
+
+
+def _judge_routers(platform: Platform, judges: JudgeService, connections: JudgeConnections) -> tuple[APIRouter, ...]:
+    store, reader, clock, figures = platform.store, platform.reader, platform.clock, JudgeFiguresService()
+    return (
+        new_evaluation_router(store, clock, judges, figures),
+        judges_router(store, reader, clock, judges, figures, connections.endpoint),
+        judging_router(store, reader, clock, judges),
     )
 
 

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.audit import audit_router
 from gatekeeper.api.evaluations import evaluations_router
@@ -50,13 +51,12 @@ from shared.web.error_handlers import problem_response
 def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """Return the ASGI app of one gatekeeper instance."""
     platform = Platform.create(settings, clock or SystemClock(), flow)
-    engine, reader, signer = platform.engine, platform.reader, settings.signer()
+    reader, signer = platform.reader, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
     hub = _hub(settings, platform.clock)
     notifier = PromotionNotifier(hub, redis)
     live_sync = LiveSync(reader, hub, platform.keys)
     units = UnitOfWorkFactory(platform.store, platform.clock, signer)
-    terms = DecisionTerms(timedelta(minutes=settings.decision_minutes), settings.policy_version)
     switch = KillSwitch.create(units, reserved_engine(settings))
     monitor = RolloutMonitor(reader, units, notifier.notify)
     background: list[Background] = [
@@ -73,18 +73,11 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         subscriptions=_subscriptions(signer, platform.clock, ErasedSubjects("gatekeeper", platform.metrics.registry)),
         broadcasts=_broadcasts(live_sync),
         routers=(
-            prompts_router(reader, units),
             delivery_router(reader, hub, settings.instance),
-            promotion_router(units, notifier),
-            proposals_router(reader, units, notifier, terms),
-            rollouts_router(reader, units, notifier),
-            evaluations_router(reader, units),
-            grants_router(reader, units, notifier),
             kill_switch_router(reader, switch),
-            audit_router(engine, signer, switch),
-            keys_router(reader, units),
-            people_router(reader, units),
-            sessions_router(reader, units, timedelta(hours=settings.session_hours)),
+            audit_router(platform.engine, signer, switch),
+            *_prompt_routers(settings, reader, units, notifier),
+            *_people_routers(settings, reader, units),
         ),
         background=background,
         close=(notifier.close, switch.engine.dispose),
@@ -95,6 +88,30 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     app.add_exception_handler(BoundaryError, _on_boundary_error)
     app.add_middleware(EncodedPaths, prefix=PREFIX)
     return app
+
+
+def _prompt_routers(
+    settings: GatekeeperSettings, reader: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier
+) -> tuple[APIRouter, ...]:
+    terms = DecisionTerms(timedelta(minutes=settings.decision_minutes), settings.policy_version)
+    return (
+        prompts_router(reader, units),
+        promotion_router(units, notifier),
+        proposals_router(reader, units, notifier, terms),
+        rollouts_router(reader, units, notifier),
+        evaluations_router(reader, units),
+        grants_router(reader, units, notifier),
+    )
+
+
+def _people_routers(
+    settings: GatekeeperSettings, reader: AsyncEngine, units: UnitOfWorkFactory
+) -> tuple[APIRouter, ...]:
+    return (
+        keys_router(reader, units),
+        people_router(reader, units),
+        sessions_router(reader, units, timedelta(hours=settings.session_hours)),
+    )
 
 
 async def _refresh(units: UnitOfWorkFactory) -> None:

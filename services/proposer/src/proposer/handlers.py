@@ -52,7 +52,7 @@ class Handlers:
 
         Most feedback is neither, and then nothing is written. Feedback about erased users is dropped.
         """
-        batch = await self._without_erased(tx, batch)
+        batch = await self._subjects.drop_erased(tx.conn, batch, lambda received: subject_keys(received.event))
         repository = ProposerRepository(tx.conn)
         now = self._clock.now()
         judging = [received.event for received in batch if judges_known_answer(received.event)]
@@ -73,15 +73,6 @@ class Handlers:
             cause = causes.get(key, batch[-1])
             added = None if key in objected else _unique(new)
             await self._service.sync_examples(tx, states[key], cause, force=False, new=added)
-
-    async def _without_erased(
-        self, tx: Tx, batch: Sequence[Received[FeedbackCreated]]
-    ) -> Sequence[Received[FeedbackCreated]]:
-        users = [subject_keys(received.event) for received in batch]
-        erased = await self._subjects.find(tx.conn, {key for keys in users for key in keys})
-        kept = [received for received, keys in zip(batch, users, strict=True) if erased.isdisjoint(keys)]
-        self._subjects.count_dropped(len(batch) - len(kept))
-        return kept
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
         """Draft the fix of each regression, or save why there is none; withdraw the fix of a resolved one."""

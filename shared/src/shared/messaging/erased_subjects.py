@@ -5,7 +5,8 @@ table's strongest lock: it waits for all transactions that read it before, and h
 So after that commit nothing can be stored any more that did not see the tombstone, and what was stored is visible.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry, Counter
@@ -13,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events.erasure import subject_key
+
+Event = TypeVar("Event")
 
 
 class ErasedSubjects:
@@ -45,6 +48,16 @@ class ErasedSubjects:
         if not keys or await conn.scalar(self._is_empty):
             return set()
         return set((await conn.execute(self._find, {"keys": list(keys)})).scalars())
+
+    async def drop_erased(
+        self, conn: AsyncConnection, events: Sequence[Event], users_of: Callable[[Event], Collection[str]]
+    ) -> list[Event]:
+        """Return the events without those about erased users, which are counted as dropped."""
+        users = [users_of(event) for event in events]
+        erased = await self.find(conn, {key for keys in users for key in keys})
+        kept = [event for event, keys in zip(events, users, strict=True) if erased.isdisjoint(keys)]
+        self.count_dropped(len(events) - len(kept))
+        return kept
 
     def count_dropped(self, events: int) -> None:
         """Count events that were dropped."""

@@ -24,6 +24,7 @@ from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.stream_run import StreamRun
 from analyzer.domain.streams.sums import to_units
+from analyzer.domain.stretch_end import IndexedRun, StretchEnd, close_blocks
 from analyzer.domain.stretches import StretchFinder
 from analyzer.domain.value_columns import ValueColumns
 from analyzer.domain.watch_rules import WatchRules
@@ -32,8 +33,6 @@ from shared.metric_catalog import JUDGE_ANCHORS
 PositionedEvent = tuple[int, RegressionEvent]
 """The position of the reading that opened or resolved a regression, and the event."""
 T = TypeVar("T")
-IndexedRun = tuple[StreamRun, Sequence[int]]
-"""A run, and the indices of its values in the columns."""
 _LONGEST = 4096
 _CACHED_TEXTS = 4096
 _SHORTEST = 3
@@ -144,7 +143,7 @@ class ColumnFold:
         if fold is not None and fold is not self:
             fold.advance(self.columns.positions[self.next - 1])
 
-    def _fold(self, stop: int) -> "StretchEnd":
+    def _fold(self, stop: int) -> StretchEnd:
         """Fold values up to `stop`, or up to one that may open or that resolves a regression. Return where and why."""
         columns, start = self.columns, self.next
         last = self.engine.last_regression(columns.dimension, columns.metric)
@@ -156,9 +155,9 @@ class ColumnFold:
         if recovering is not None:
             self.engine.changed_regressions[columns.dimension.subject] = recovering
             stop = recover_until(recovering, columns, start, stop)
-            decision = StretchEnd(_close_blocks(runs, stop))
+            decision = StretchEnd(close_blocks(runs, stop))
         elif columns.metric.direction == "undeclared":
-            decision = StretchEnd(_close_blocks(runs, stop))
+            decision = StretchEnd(close_blocks(runs, stop))
         else:
             decision = self._decide(runs, stop)
         self._fold_runs(runs, decision)
@@ -173,7 +172,7 @@ class ColumnFold:
         numbers = _picked(self.columns.group, indices)
         return self._stretches.cells(numbers), numbers, _picked(self.columns.values, indices)
 
-    def _decide(self, runs: Sequence[IndexedRun], stop: int) -> "StretchEnd":
+    def _decide(self, runs: Sequence[IndexedRun], stop: int) -> StretchEnd:
         """Close blocks up to the first value that may open a regression."""
         values = self.columns.values
         unsafe: int | None = None
@@ -181,12 +180,12 @@ class ColumnFold:
             unsafe = next((index for index in range(self.next, stop) if values[index] < 0.5), None)
             stop = stop if unsafe is None else unsafe + 1
         streams: list[Stream] = []
-        stop = _close_blocks(runs, stop, streams)
+        stop = close_blocks(runs, stop, streams)
         if unsafe == stop - 1:
             return StretchEnd(stop, [run.stream for run, indices in runs if unsafe in indices], True)
         return StretchEnd(stop, streams)
 
-    def _fold_runs(self, runs: Sequence[IndexedRun], decision: "StretchEnd") -> None:
+    def _fold_runs(self, runs: Sequence[IndexedRun], decision: StretchEnd) -> None:
         """Fold the values before `decision.stop`; the last one is not counted yet if it needs a decision."""
         engine, columns, start, stop = self.engine, self.columns, self.next, decision.stop
         names = engine.rules.dimensions(columns.dimension.target).names
@@ -206,7 +205,7 @@ class ColumnFold:
         facts = self.columns.facts
         return lambda index: facts[indices[index]].execution_id
 
-    def _open(self, decision: "StretchEnd") -> None:
+    def _open(self, decision: StretchEnd) -> None:
         """Decide on the latest value for each of its prompts, and count it."""
         engine, index = self.engine, self.next - 1
         reading = self.columns.reading(index)
@@ -219,35 +218,8 @@ class ColumnFold:
             stream.count(reading)
 
 
-@dataclass(frozen=True, slots=True)
-class StretchEnd:
-    """How far a stretch goes, and the streams that its last value may open a regression of."""
-
-    stop: int
-    streams: Sequence[Stream] = ()
-    unsafe: bool = False
-
-
 def _picked(column: Sequence[T], indices: Sequence[int], first: int = 0) -> Sequence[T]:
     """Return the values of a column that begins with index `first`."""
     if isinstance(indices, range):
         return column[indices.start - first : indices.stop - first]
     return [column[index - first] for index in indices]
-
-
-def _close_blocks(runs: Sequence[IndexedRun], stop: int, deciding: list[Stream] | None = None) -> int:
-    """Run the tests with each complete block, in the order of the values before `stop`.
-
-    With `deciding`, end with the first value that makes a drop of at least the floor significant, and add the streams
-    of which. Return the index after the last value.
-    """
-    blocks = [(indices[index], run.stream, block) for run, indices in runs for index, block in run.blocks]
-    if len(runs) > 1:
-        blocks.sort(key=itemgetter(0))
-    for index, stream, block in blocks:
-        if index >= stop:
-            break
-        if stream.monitor.close(block) and deciding is not None and stream.monitor.regressed:
-            deciding.append(stream)
-            stop = index + 1
-    return stop

@@ -5,6 +5,7 @@ authenticate, parse, validate, group commit, response.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from collector.api.cors import check_origin
@@ -72,22 +73,20 @@ class SinglePost:
         self._respond(response_of_error(error).with_headers(self._headers))
 
 
+@dataclass(frozen=True, slots=True)
 class IngestEndpoint:
     """Answers the requests that ingest items."""
 
-    def __init__(
-        self, service: IngestService, keys: KeyStore, settings: CollectorSettings, limiter: RateLimiter
-    ) -> None:
-        self._service = service
-        self._keys = keys
-        self._settings = settings
-        self._limiter = limiter
+    service: IngestService
+    keys: KeyStore
+    settings: CollectorSettings
+    limiter: RateLimiter
 
     async def respond(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> HttpResponse:
         """Return the response to a request, also where it is refused. Raises ClientDisconnected."""
         quota: dict[str, str] = {}
         try:
-            quota = admit_request(self._limiter, self._keys, scope)
+            quota = admit_request(self.limiter, self.keys, scope)
             response = await self._ingest(scope, receive, route, scopes)
         except ClientDisconnected:
             raise
@@ -99,25 +98,25 @@ class IngestEndpoint:
         """Return the response to a request. Raises Problem, QueueFull, Retryable or ClientDisconnected."""
         execution_id = execution_id_of_path(scope)
         _check_method_and_query(scope, execution_id)
-        headers = read_headers(dict(scope["headers"]), self._settings.body_limit)
+        headers = read_headers(dict(scope["headers"]), self.settings.body_limit)
         gzip = has_gzip_body(scope["headers"])
-        principal = await self._keys.authenticate(headers.authorization)
+        principal = await self.keys.authenticate(headers.authorization)
         check_origin(scope, principal)  # before the scopes: whether a page may read a refusal depends on the key
         principal.require(*scopes)
-        context = await self._service.request_context(
+        context = await self.service.request_context(
             principal, headers.idempotency_key, headers.traceparent, headers.date
         )
         browser = context.key_scope == "browser-ingest"
-        limit = self._settings.browser_body_limit if browser else self._settings.body_limit
+        limit = self.settings.browser_body_limit if browser else self.settings.body_limit
         if headers.length > limit:
             raise too_large(limit)
-        content = await read_body(receive, limit, self._settings.receipt_seconds)
+        content = await read_body(receive, limit, self.settings.receipt_seconds)
         if gzip:
             content = inflate(content, limit)
         if execution_id is None:
-            return ingest_response(await self._service.ingest(route, content, context))
+            return ingest_response(await self.service.ingest(route, content, context))
         context = context._replace(idempotency_key=None)
-        return single_response(await self._service.complete(content, context, execution_id))
+        return single_response(await self.service.complete(content, context, execution_id))
 
     def submit(
         self,
@@ -133,24 +132,24 @@ class IngestEndpoint:
         before its object is read.
         """
         content = request.content
-        if content[:1] != b"{" or len(content) > min(MAX_INLINE_BYTES, self._settings.body_limit):
+        if content[:1] != b"{" or len(content) > min(MAX_INLINE_BYTES, self.settings.body_limit):
             return False
         headers = request.head.headers
-        principal = self._keys.cached(headers.authorization)
+        principal = self.keys.cached(headers.authorization)
         if principal is None or "browser-ingest" in principal.scopes:
             return False
-        context = self._service.cached_request_context(
+        context = self.service.cached_request_context(
             principal, request.idempotency_key, request.traceparent, headers.date
         )
         if context is None:
             return False
-        quota = self._limiter.admit(principal, {}, None)  # no address counts for a key that is not a browser's
+        quota = self.limiter.admit(principal, {}, None)  # no address counts for a key that is not a browser's
         try:
             principal.require(*scopes)
         except Problem as problem:
             problem.headers = {**quota, **problem.headers}
             raise
-        self._service.submit(SinglePost(route, content, context, quota, respond))
+        self.service.submit(SinglePost(route, content, context, quota, respond))
         return True
 
 

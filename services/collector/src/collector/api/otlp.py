@@ -6,6 +6,7 @@ is recorded.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from collector.api.gzip_body import has_gzip_body, inflate
 from collector.api.ingest import App, Scope, Send, problem_of_error, send_response
@@ -26,24 +27,22 @@ PATH = "/v1/traces"
 _ENCODINGS: dict[bytes, Encoding] = {b"application/x-protobuf": PROTOBUF, b"application/json": JSON}
 
 
+@dataclass(frozen=True, slots=True)
 class TracesEndpoint:
     """Answers export requests."""
 
-    def __init__(
-        self, service: IngestService, keys: KeyStore, settings: CollectorSettings, limiter: RateLimiter
-    ) -> None:
-        self._service = service
-        self._keys = keys
-        self._settings = settings
-        self._limiter = limiter
-        self._decoder = asyncio.Semaphore(1)
+    service: IngestService
+    keys: KeyStore
+    settings: CollectorSettings
+    limiter: RateLimiter
+    _decoder: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     async def respond(self, scope: Scope, receive: Receive) -> HttpResponse:
         """Return the response to a POST, also where it is refused. Raises ClientDisconnected."""
         encoding = _ENCODINGS.get(_media_type(scope))
         quota: dict[str, str] = {}
         try:
-            quota = admit_request(self._limiter, self._keys, scope)
+            quota = admit_request(self.limiter, self.keys, scope)
             if encoding is None:
                 raise invalid("Content-Type", "must be application/x-protobuf or application/json", 415)
             response = await self._export(scope, receive, encoding)
@@ -57,14 +56,14 @@ class TracesEndpoint:
         """Record the spans of a request. Raises Problem, QueueFull, Retryable or ClientDisconnected."""
         if scope["query_string"]:
             check_names(scope["query_string"], ())
-        limit = self._settings.otlp_body_limit
+        limit = self.settings.otlp_body_limit
         headers = read_headers({name: value for name, value in scope["headers"] if name != b"content-type"}, limit)
         gzip = has_gzip_body(scope["headers"])
-        principal = (await self._keys.authenticate(headers.authorization)).require("ingest")
-        context = await self._service.request_context(principal, None, headers.traceparent, headers.date)
-        content = await read_body(receive, limit, self._settings.receipt_seconds)
+        principal = (await self.keys.authenticate(headers.authorization)).require("ingest")
+        context = await self.service.request_context(principal, None, headers.traceparent, headers.date)
+        content = await read_body(receive, limit, self.settings.receipt_seconds)
         translation = await self._translate(inflate(content, limit) if gzip else content, encoding)
-        results = await self._service.ingest_bodies(translation.items, context)
+        results = await self.service.ingest_bodies(translation.items, context)
         return export_response(partial_success(translation, results), encoding)
 
     async def _translate(self, content: bytes, encoding: Encoding) -> Translation:

@@ -37,34 +37,37 @@ def proposal_pages() -> APIRouter:
 
     @router.get("/{proposal_id}")
     async def proposal(page: Page, proposal_id: UUID) -> HTMLResponse:
-        found = await page.get(f"/v1/proposals/{proposal_id}")
-        evidence = found["evidence"]
-        executions, people, live, regression, run, bisection, rollout = await page.gather(
-            _executions(page, evidence["execution_ids"]),
-            page.get_or_none("/v1/people"),
-            page.get_or_none(f"/v1/prompts/{quote(found['name'], safe='')}"),
-            _regression(page, evidence["regression_id"]),
-            _latest_run(page, found),
-            _bisection(page, evidence["regression_id"]),
-            _rollout(page, found),
-        )
-        return page.render(
-            "proposal.html",
-            it=found,
-            rows=diff_rows(found["rollback"], found["document"]),
-            unfilled=unfilled(found["rollback"], found["document"]),
-            foreign_syntax=foreign_template_syntax(found["document"]),
-            rollback_lines=lines_of(found["rollback"]),
-            executions=executions,
-            regression=regression,
-            live=live,
-            bisection=bisection,
-            rollout=rollout,
-            evaluation=summarize_evaluation(found, run, page.now),
-            rights=decision_rights(found, page.viewer, people["items"] if people else None, page.kill_switch["halted"]),
-        )
+        return await _render_proposal(page, await page.get(f"/v1/proposals/{proposal_id}"))
 
     return router
+
+
+async def _render_proposal(page: PageContext, found: dict[str, Any]) -> HTMLResponse:
+    evidence = found["evidence"]
+    executions, people, live, regression, run, bisection, rollout = await page.gather(
+        _executions(page, evidence["execution_ids"]),
+        page.get_or_none("/v1/people"),
+        page.get_or_none(f"/v1/prompts/{quote(found['name'], safe='')}"),
+        _regression(page, evidence["regression_id"]),
+        _latest_run(page, found),
+        _bisection(page, evidence["regression_id"]),
+        _rollout(page, found),
+    )
+    return page.render(
+        "proposal.html",
+        it=found,
+        rows=diff_rows(found["rollback"], found["document"]),
+        unfilled=unfilled(found["rollback"], found["document"]),
+        foreign_syntax=foreign_template_syntax(found["document"]),
+        rollback_lines=lines_of(found["rollback"]),
+        executions=executions,
+        regression=regression,
+        live=live,
+        bisection=bisection,
+        rollout=rollout,
+        evaluation=summarize_evaluation(found, run, page.now),
+        rights=decision_rights(found, page.viewer, people["items"] if people else None, page.kill_switch["halted"]),
+    )
 
 
 async def _executions(page: PageContext, ids: list[str]) -> list[dict[str, Any]]:

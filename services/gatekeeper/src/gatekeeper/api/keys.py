@@ -71,7 +71,7 @@ _KEY = {"subject": "shop", "scopes": ["browser-ingest"], "origins": ["https://sh
 
 def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes below `/v1/signing-keys` and `/v1/keys`."""
-    return combine_routers(_read_routes(engine), _change_routes(units))
+    return combine_routers(_read_routes(engine), _issue_route(units), _revoke_route(units))
 
 
 def _read_routes(engine: AsyncEngine) -> APIRouter:
@@ -97,7 +97,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     return router
 
 
-def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
+def _issue_route(units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["keys"])
 
     @router.post(
@@ -118,6 +118,12 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
             await unit.sign_audit_head(principal.project)
         shown = {"subject": issued[0].subject, "scopes": body.scopes, "origins": body.origins}
         return {"id": key.key_id, **shown, "key": key.raw}
+
+    return router
+
+
+def _revoke_route(units: UnitOfWorkFactory) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["keys"])
 
     @router.post(
         "/keys/{key_id}/revoke",
