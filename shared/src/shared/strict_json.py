@@ -21,12 +21,17 @@ def strict_json(body: bytes) -> Any:
     Rejects NaN and infinities (also by overflow), duplicate names, NUL, lone surrogates, integers beyond 64 bits and
     more than 32 levels of nesting. Raises Problem 400 or 422 that names the field.
     """
+    found = _plain(body)
+    return found if found is not _UNSURE else _exact(body)
+
+
+def _exact(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise invalid("body", f"not UTF-8 at byte {error.start}", 400) from None
     try:
-        return _checked(_SLOW.decode(text), "", 0) if (found := _plain(body, text)) is _UNSURE else found
+        return _checked(_SLOW.decode(text), "", 0)
     except RecursionError:
         raise invalid("body", f"nested deeper than {MAX_DEPTH} levels") from None
     except json.JSONDecodeError as error:
@@ -36,10 +41,10 @@ def strict_json(body: bytes) -> Any:
 _UNSURE = object()
 
 
-def _plain(body: bytes, text: str) -> Any:
+def _plain(body: bytes) -> Any:
     """Parse an ordinary body quickly; return `_UNSURE` if it needs the slow, exact parser.
 
-    Only an escape can encode a NUL or a surrogate. Duplicate names show in the number of colons: the text has more of
+    Only an escape can encode a NUL or a surrogate. Duplicate names show in the number of colons: the body has more of
     them than that of the parsed value, which keeps only the last of two equal names.
     """
     if b"\\" in body and b"\\u" in body:
@@ -48,23 +53,29 @@ def _plain(body: bytes, text: str) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
         return _UNSURE
-    return value if _is_sound(value, 0) and encode(value).count(b":") == text.count(":") else _UNSURE
+    return value if _is_sound(value, 0) and encode(value).count(b":") == body.count(b":") else _UNSURE
 
 
 def _is_sound(value: Any, depth: int) -> bool:
     """Whether all numbers of a value, and its depth, are within the limits."""
     kind = type(value)
-    if kind is dict or kind is list:
-        if depth >= MAX_DEPTH:
+    if kind is not dict and kind is not list:
+        return _is_sound_number(value)
+    if depth >= MAX_DEPTH:
+        return False
+    for item in value.values() if kind is dict else value:
+        kind = type(item)
+        if kind is str or kind is bool or item is None:
+            continue
+        if not (_is_sound(item, depth + 1) if kind is dict or kind is list else _is_sound_number(item)):
             return False
-        for item in value.values() if kind is dict else value:
-            kind = type(item)
-            if kind is not str and kind is not bool and item is not None and not _is_sound(item, depth + 1):
-                return False
-        return True
-    if kind is float:
-        return math.isfinite(value)
-    return kind is not int or -_INT64 <= value < _INT64
+    return True
+
+
+def _is_sound_number(value: Any) -> bool:
+    """Whether a value without members is not a number, or one within the limits."""
+    kind = type(value)
+    return math.isfinite(value) if kind is float else kind is not int or -_INT64 <= value < _INT64
 
 
 class _Forbidden(Exception):

@@ -40,6 +40,8 @@ def test_json_is_read_correctly(value: object, ascii_only: bool) -> None:
         (b'{"a": NaN, "b": ' + b"[" * 100_000, 422, "body"),
         (b'{"a": NaN, "b"', 400, "body"),
         (b"\xff", 400, "body"),
+        (b'{"a": "\xff"}', 400, "body"),
+        (b'{"a": "\xed\xa0\x80"}', 400, "body"),
         (b"", 400, "body"),
         (b'{"a": "\n"}', 400, "body"),
     ],

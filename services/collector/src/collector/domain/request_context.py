@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
-from pydantic_core import to_json
+from msgspec.json import encode
 
 from collector.domain.model import Claim, Origin, as_uuid, key_hash
 from collector.domain.schemas import Scoped
@@ -135,7 +135,7 @@ def _plain_number(item: object) -> object:
 
 
 def _digest(value: object) -> bytes:
-    return blake2b(to_json(value), digest_size=16).digest()
+    return blake2b(encode(value), digest_size=16).digest()
 
 
 def _content(item: object) -> object:

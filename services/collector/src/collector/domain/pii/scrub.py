@@ -69,9 +69,10 @@ def find(text: str) -> list[Span]:
     for _ in range(rounds):  # a finding may have hidden another
         before = len(found)
         for kind, finder in _finders(hidden):
-            spans = _apart(finder(hidden))
-            found += (Span(start, end, kind) for start, end in spans)
-            hidden = _without(hidden, spans)
+            if spans := list(finder(hidden)):
+                spans = _apart(spans)
+                found += [Span(start, end, kind) for start, end in spans]
+                hidden = _without(hidden, spans)
         if len(found) == before:
             break
     return [Span(*folded.origin(start, end), kind) for start, end, kind in sorted(found)]
@@ -123,8 +124,6 @@ def _apart(found: Iterable[Bounds]) -> list[Bounds]:
 
 def _without(text: str, spans: list[Bounds]) -> str:
     """Return `text` of the same length with findings overwritten by brackets."""
-    if not spans:
-        return text
     parts, at = [], 0
     for start, end in spans:
         parts += [text[at:start], "[" * (end - start - 1), "]"]
