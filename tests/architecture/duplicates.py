@@ -25,6 +25,10 @@ def _shape(statement: ast.stmt) -> str:
     return hashlib.sha1(ast.dump(_Anonymous().visit(statement)).encode(), usedforsecurity=False).hexdigest()
 
 
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
 def duplicate_blocks(modules: Iterable[Module]) -> list[list[str]]:
     """Return groups of locations (`path:line`) with the same four consecutive statements, docstrings left out."""
     places: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -35,7 +39,7 @@ def duplicate_blocks(modules: Iterable[Module]) -> list[list[str]]:
             body = getattr(node, "body", None)
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not isinstance(body, list):
                 continue
-            body = body[1:] if ast.get_docstring(node) else body
+            body = body[1:] if _is_docstring(body[0]) else body
             shapes = [_shape(statement) for statement in body]
             for start in range(len(shapes) - STATEMENTS + 1):
                 places[tuple(shapes[start : start + STATEMENTS])].append(f"{module.path}:{body[start].lineno}")

@@ -51,7 +51,6 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
     tasks = TaskService(store, platform.clock, sets, signal, scheduler.notify)
     subjects = ErasedSubjects("evaluator", platform.metrics.registry)
     datasets = DatasetService(store, platform.clock, platform.source, subjects)
-    erasure = CaseErasure(subjects, platform.clock, platform.source)
     connections = JudgeConnections(settings)
     judges = JudgeService(store, platform.clock, platform.source, connections.tools, scheduler.notify)
     judging = JudgingHandlers(platform.clock, subjects, judges.notify)
@@ -62,7 +61,7 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
             subscriptions=(
                 *Handlers(platform.clock, settings.repeats).subscriptions(),
                 *judging.subscriptions(),
-                erasure.subscription(),
+                CaseErasure(subjects, platform.clock, platform.source).subscription(),
             ),
             routers=(
                 evaluation_tasks_router(tasks),
