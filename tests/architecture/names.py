@@ -43,12 +43,15 @@ CONVENTIONAL = _words(
     """
     __init__ __main__ app settings handlers maintenance service repository api model tables queries events errors
     types config runner source env retry http main
+    command command_options parameters response_models schemas catalog definition report phrases
     """
 )
 """File names that repeat with one meaning, by the layout of services."""
 GLOSSARY = _words(
     """
-    audit decisions grants keys metrics operations people prompts proposals quality regressions session topics
+    acceptance annotation annotation_tasks audit bisection bisections cases dataset_cases datasets decisions erasure
+    erasures evaluation evaluations executions grants judges keys messages metrics operations people prompts proposals
+    quality regressions rollouts session sessions sources tool_calls topics
     """
 )
 """Nouns of docs/glossary.md and of the API: in every member a module of this name is about the same concept."""

@@ -25,6 +25,11 @@ def test_modules_are_named_by_nouns(product: list[Module]) -> None:
     assert names.modules_in_ing(product) == []
 
 
+def test_a_module_name_has_one_meaning(product: list[Module]) -> None:
+    """In different members, only conventional names and the nouns of the glossary are the same."""
+    assert names.homonym_modules(product) == {}
+
+
 def test_a_class_name_has_one_meaning(product: list[Module]) -> None:
     """Exceptions: consent in the SDK and in events, messages of a chat and of the bus."""
     assert set(names.homonym_classes(product)) <= {"Consent", "Message"}

@@ -10,7 +10,7 @@ from analyzer.domain.metrics.extraction import ERROR_RATE, LATENCY, metric_named
 from analyzer.domain.model import Metric
 from analyzer.domain.watch_rules import Rule
 from ratchet_backtest.arrays import NameColumn, ValueColumn
-from ratchet_backtest.columnar.replay import can_replay_in_columns
+from ratchet_backtest.columnar.column_replay import can_replay_in_columns
 from ratchet_backtest.dataset import Dataset
 from ratchet_backtest.option_types import ColumnKind
 from ratchet_backtest.replay_engine import ReplayEngine

@@ -137,7 +137,7 @@ def label(name: str, meanings: Mapping[str, Meaning]) -> Read:
     return read
 
 
-def leveled(levels: Mapping[str, float]) -> Read:
+def level_reader(levels: Mapping[str, float]) -> Read:
     """Return a parser of words to their level."""
 
     def read(cell: Any) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from analyzer.domain.engine import RegressionEvent
 from analyzer.domain.streams.sums import Sums
 from ratchet_backtest.arrays import ValueColumn
-from ratchet_backtest.columnar.replay import can_replay_in_columns, replay_columns
+from ratchet_backtest.columnar.column_replay import can_replay_in_columns, replay_columns
 from ratchet_backtest.columnar.row_groups import Floats, Ints
 from ratchet_backtest.dataset import RowOrder
 from ratchet_backtest.execution_facts import fact_of_row

@@ -17,9 +17,9 @@ from ratchet.cli.output import console
 from ratchet.tables import BadFile, Layout, Omissions, Rows, Sample, Table, open_table
 from ratchet.tables.missing_values import is_blank
 from ratchet.tables.time_zones import zone
+from ratchet_backtest.column_inference import resolve_columns
 from ratchet_backtest.column_roles import ColumnChoice, ColumnReader, ColumnRoles, listed
 from ratchet_backtest.column_sample import ScaleOptions
-from ratchet_backtest.columns import resolve_columns
 from ratchet_backtest.detectable_drop import Detectable, simulate_detectable_drop
 from ratchet_backtest.loader import TimeReader, load_dataset
 from ratchet_backtest.long_format import LongTable, detect_long_layout

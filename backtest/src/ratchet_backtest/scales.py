@@ -17,7 +17,7 @@ from ratchet_backtest.cell_values import (
     duration,
     failure,
     label,
-    leveled,
+    level_reader,
     numeric,
     readable,
     reads,
@@ -87,7 +87,7 @@ def infer_scale(
     if given.kind is None and not cells:
         raise BadFile(f"{column} is empty")
     levels = likert([cell for cell in cells if type(cell) is str]) if given.kind is None else None
-    if levels and readable(cells, leveled(levels)):
+    if levels and readable(cells, level_reader(levels)):
         return _likert_scale(known, levels, given)
     return _scale_for_kind(known, given.kind or _infer_kind(known, given), given)
 
@@ -184,7 +184,9 @@ def _likert_scale(column: ColumnSample, levels: Mapping[str, float], given: Scal
     found = _bounded_scale(column, (1.0, 5.0), lower, "rating")
     ends = ("strongly disagree", "strongly agree") if agreement else ("worst", "best")
     return replace(
-        found, read=leveled(levels), description=f"words from {ends[0]} (1) to {ends[1]} (5), {found.description[-9:]}"
+        found,
+        read=level_reader(levels),
+        description=f"words from {ends[0]} (1) to {ends[1]} (5), {found.description[-9:]}",
     )
 
 

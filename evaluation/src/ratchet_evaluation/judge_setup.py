@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ratchet_evaluation.domain.golden_set import GoldenSet
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures, measure_agreement
 from ratchet_evaluation.domain.judges.definition import JudgeDefinition
 from ratchet_evaluation.domain.judges.estimate import SpendEstimate, estimate_spend
-from ratchet_evaluation.domain.judges.figures import JudgeFigures, measure_agreement
 from ratchet_evaluation.domain.judges.spend import SpendLedger, SpendLimit
 from ratchet_evaluation.endpoints.model_client import ModelClient
 from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint

@@ -13,7 +13,7 @@ from evaluator.domain.evaluation_run import RequestOrigin, requested_run
 from evaluator.storage.erasures import CaseErasureRepository
 from evaluator.storage.evaluations import EvaluationRunRepository
 from ratchet_evaluation.domain.evaluators.definition import UnknownScore
-from ratchet_evaluation.domain.judges.figures import JudgeFigures, measure_agreement
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures, measure_agreement
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
 from tests.support.evaluation import golden_set
 from tests.support.evaluator_service import SCOPE, Evaluator, better, requested

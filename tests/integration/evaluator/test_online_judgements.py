@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evaluator.domain.online_judgements import JudgingRule, is_sampled
-from evaluator.judge_figures import JudgeFiguresService
+from evaluator.judge_agreement import JudgeFiguresService
 from evaluator.judge_service import midnight
 from evaluator.settings import EvaluatorSettings
 from evaluator.storage.judgement_spend import JudgementSpendRepository

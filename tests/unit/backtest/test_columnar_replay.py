@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.domain.watch_rules import Rule
-from ratchet_backtest.columnar.replay import replay_columns
+from ratchet_backtest.columnar.column_replay import replay_columns
 from ratchet_backtest.replay_engine import ReplayEngine
 from tests.support.backtest_replay import RowSpec, dataset, replay_both, shown
 from tests.support.soak import scaled

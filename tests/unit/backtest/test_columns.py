@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ratchet.tables import BadFile, Doubt, Sample
+from ratchet_backtest.column_inference import resolve_columns
 from ratchet_backtest.column_roles import PRESETS, ColumnChoice
-from ratchet_backtest.columns import resolve_columns
 
 
 def sample(**cells: list[Any]) -> Sample:

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from collector.domain import validation as reading
+from collector.domain.item_outcomes import ItemResult
 from collector.domain.model import Origin
-from collector.domain.outcomes import ItemResult
 from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_request
 from collector.ingest import service as ingest_service

@@ -15,9 +15,14 @@ from ratchet_evaluation.domain.case_fields import CaseError
 from ratchet_evaluation.domain.cases import GoldenCase, parse_case
 from ratchet_evaluation.domain.evaluators.definition import EvaluatorScore
 from ratchet_evaluation.domain.golden_set import GoldenSet
+from ratchet_evaluation.domain.judges.agreement_with_people import (
+    JudgeFigures,
+    known_score,
+    measure_agreement,
+    unknown_score,
+)
 from ratchet_evaluation.domain.judges.definition import parse_judge
 from ratchet_evaluation.domain.judges.estimate import estimate_spend
-from ratchet_evaluation.domain.judges.figures import JudgeFigures, known_score, measure_agreement, unknown_score
 from ratchet_evaluation.domain.judges.judged_text import judged_text, judged_text_from_json
 from ratchet_evaluation.domain.judges.spend import JudgeSpend, TokenPrices
 from ratchet_evaluation.domain.report import EvaluationReport

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.domain.dataset_publication import make_publication
 from evaluator.domain.datasets import DatasetKey, GoldenDataset
-from evaluator.domain.publication import make_publication
 from ratchet_evaluation.domain.cases import parse_case
 from ratchet_evaluation.golden_files import manifest_path, read_golden_set
 from tests.support.datasets import sent_case

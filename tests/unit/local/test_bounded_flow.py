@@ -30,7 +30,7 @@ def test_topic_without_readers_is_never_held_back() -> None:
     flow = _flow()
     for offset in range(10):
         assert flow.admit("t", MAX_BYTES)
-        flow.sent("t", 0, offset, MAX_BYTES)
+        flow.record_sent("t", 0, offset, MAX_BYTES)
 
 
 def test_messages_in_flight_count_before_their_acknowledgement() -> None:
@@ -43,10 +43,10 @@ def test_messages_in_flight_count_before_their_acknowledgement() -> None:
 def test_sending_waits_for_the_slowest_group() -> None:
     flow = _flow("quick", "slow")
     assert flow.admit("t", MAX_BYTES)
-    flow.sent("t", 3, 0, MAX_BYTES)
-    flow.consumed("quick", "t", 3, 1)
+    flow.record_sent("t", 3, 0, MAX_BYTES)
+    flow.record_consumed("quick", "t", 3, 1)
     assert not flow.admit("t", MAX_BYTES)
-    flow.consumed("slow", "t", 3, 1)
+    flow.record_consumed("slow", "t", 3, 1)
     assert flow.admit("t", MAX_BYTES)
 
 
@@ -54,7 +54,7 @@ def test_many_small_messages_are_bounded_too() -> None:
     flow = _flow("g")
     for offset in range(MAX_MESSAGES):
         assert flow.admit("t", 1)
-        flow.sent("t", offset % 12, offset // 12, 1)
+        flow.record_sent("t", offset % 12, offset // 12, 1)
     assert not flow.admit("t", 1)
 
 
@@ -85,12 +85,12 @@ def test_unread_bytes_never_exceed_the_limit(messages: list[tuple[int, int]], da
     ends = dict.fromkeys(held, 0)
     for partition, size in messages:
         if flow.admit("t", size):
-            flow.sent("t", partition, ends[partition], size)
+            flow.record_sent("t", partition, ends[partition], size)
             ends[partition] += 1
             held[partition].append(size)
         assert sum(map(sum, held.values())) <= MAX_BYTES
         reader = data.draw(st.integers(0, 2))
-        flow.consumed("g", "t", reader, ends[reader])
+        flow.record_consumed("g", "t", reader, ends[reader])
         held[reader].clear()
 
 
@@ -98,7 +98,7 @@ def test_unread_bytes_never_exceed_the_limit(messages: list[tuple[int, int]], da
 def test_reading_twice_changes_nothing(partition: int) -> None:
     flow = _flow("g")
     assert flow.admit("t", MAX_BYTES)
-    flow.sent("t", partition, 0, MAX_BYTES)
-    flow.consumed("g", "t", partition, 1)
-    flow.consumed("g", "t", partition, 0)
+    flow.record_sent("t", partition, 0, MAX_BYTES)
+    flow.record_consumed("g", "t", partition, 1)
+    flow.record_consumed("g", "t", partition, 0)
     assert flow.admit("t", MAX_BYTES)

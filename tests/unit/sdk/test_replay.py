@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import Result
 
-from ratchet.cli.sources import parts, steps
+from ratchet.cli.import_rows import parts, steps
 from ratchet.tables import BadFile, read_records
 from tests.support.command_line import run_command
 from tests.support.ratchet_server import FakeServer

@@ -150,16 +150,16 @@ def notified() -> World:
 
 
 async def test_notified_consumer_stops_polling_at_the_end_until_a_message_is_sent(notified: World) -> None:
-    notified.arrivals.sent("t", 0, 0)
+    notified.arrivals.record_sent("t", 0, 0)
     await notified.deliver(record(0, 50.0))
     assert notified.consumer.resting == {ONE}
-    notified.arrivals.sent("t", 0, 1)
+    notified.arrivals.record_sent("t", 0, 1)
     assert not notified.consumer.resting
 
 
 async def test_notified_consumer_polls_while_it_is_behind(notified: World) -> None:
-    notified.arrivals.sent("t", 0, 0)
-    notified.arrivals.sent("t", 0, 1)
+    notified.arrivals.record_sent("t", 0, 0)
+    notified.arrivals.record_sent("t", 0, 1)
     await notified.deliver(record(0, 50.0))
     assert not notified.consumer.resting
 
@@ -175,7 +175,7 @@ async def test_check_finds_messages_of_other_processes(notified: World) -> None:
 async def test_end_offsets_are_requested_every_30_seconds_at_most(notified: World) -> None:
     await notified.reader.measure(100.0)
     notified.consumer.unavailable = True
-    notified.arrivals.sent("t", 0, 4)
+    notified.arrivals.record_sent("t", 0, 4)
     assert await notified.reader.measure(129.0) == {"t": ConsumerLag(5, 100.0)}
     with pytest.raises(ConnectionError):
         await notified.reader.measure(130.0)
@@ -212,7 +212,7 @@ async def test_end_offsets_are_requested_each_time_without_notifications(world: 
 
 async def test_message_sent_during_a_check_is_not_missed(notified: World) -> None:
     """Kafka's response is older than the message acknowledged meanwhile."""
-    notified.arrivals.sent("t", 0, 0)
+    notified.arrivals.record_sent("t", 0, 0)
     await notified.reader.measure(100.0)
     assert not notified.consumer.resting
 
@@ -226,5 +226,5 @@ async def test_consumer_without_notifications_keeps_polling(world: World) -> Non
 
 async def test_message_of_another_members_partition_is_not_fetched(notified: World) -> None:
     notified.consumer.resting = {TWO}
-    notified.arrivals.sent("t", 1, 0)
+    notified.arrivals.record_sent("t", 1, 0)
     assert notified.consumer.resting == {TWO}

@@ -145,7 +145,7 @@ class Room(NoFlow):
         self.left -= size == 1
         return self.left >= 0 or size != 1
 
-    def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
+    def record_sent(self, topic: str, partition: int, offset: int, size: int) -> None:
         self.offsets.append(offset)
 
 

@@ -9,7 +9,7 @@ from analyzer.domain.attribution.term_sketch import TermSketch
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.streams.samples import ThinnedSample
 from ratchet_backtest.columnar.exact_sums import UNIT, exact_sums, to_units
-from ratchet_backtest.columnar.metric_rows import MetricRows
+from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.sampled_numbers import ThinnedNumbers
 from ratchet_backtest.columnar.timeline_rows import TimelineRows
 

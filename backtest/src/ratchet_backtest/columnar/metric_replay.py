@@ -22,8 +22,8 @@ from analyzer.domain.streams.stream import Baseline, Stream, new_monitor, predec
 from analyzer.domain.watch_rules import WatchRules
 from ratchet_backtest.columnar.exact_sums import exact_sums
 from ratchet_backtest.columnar.history_rows import HistoryRows
-from ratchet_backtest.columnar.metric_rows import MetricRows
 from ratchet_backtest.columnar.recovery_rows import RecoveryRows
+from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.sampled_numbers import IndexedNumbers
 from ratchet_backtest.columnar.stream_rows import StreamRows
 from shared.events.quality import RegressionDetected, RegressionResolved

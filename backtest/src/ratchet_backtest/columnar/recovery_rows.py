@@ -11,7 +11,7 @@ from analyzer.domain.regressions.recovery import SWITCH_AFTER, RareEventRecovery
 from analyzer.domain.streams.recent_values import BLOCK as WINDOW_BLOCK
 from analyzer.domain.streams.recent_values import BLOCKS
 from ratchet_backtest.columnar.exact_sums import UNIT, to_units
-from ratchet_backtest.columnar.metric_rows import MetricRows
+from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.row_groups import Floats, Ints
 from ratchet_backtest.columnar.stream_rows import recent_values
 from ratchet_backtest.columnar.value_blocks import observe_blocks

@@ -15,7 +15,7 @@ from analyzer.domain.streams.time_index import TimeIndex
 from analyzer.domain.watch_rules import WatchRules
 from ratchet_backtest.columnar.exact_sums import UNIT, exact_sums, to_units
 from ratchet_backtest.columnar.history_rows import Bools
-from ratchet_backtest.columnar.metric_rows import MetricRows
+from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.row_groups import Floats, Ints
 from ratchet_backtest.columnar.sampled_numbers import IndexedNumbers
 from ratchet_backtest.columnar.value_blocks import observe_blocks

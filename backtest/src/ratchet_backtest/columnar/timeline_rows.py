@@ -8,7 +8,7 @@ from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock
 from analyzer.domain.attribution.timeline import CELLS, Timeline
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.segments.dimensions import NOT_GIVEN, Cell
-from ratchet_backtest.columnar.metric_rows import MetricRows
+from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.row_groups import Ints
 from ratchet_backtest.columnar.sampled_numbers import BlockLayout
 

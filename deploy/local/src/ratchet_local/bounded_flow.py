@@ -51,11 +51,11 @@ class _Topic:
         held = sum(queue.bytes for queue in queues)
         return messages == 0 or (messages < MAX_MESSAGES and held + size <= MAX_BYTES)
 
-    def sent(self, partition: int, offset: int, size: int) -> None:
+    def record_sent(self, partition: int, offset: int, size: int) -> None:
         self.in_flight.drop_first()
         self._unread[partition].push(offset, size)
 
-    def consumed(self, group: str, partition: int, next_offset: int) -> None:
+    def record_consumed(self, group: str, partition: int, next_offset: int) -> None:
         """Save the position of a group; a group that has read nothing is at 0."""
         self._positions[partition, group] = max(next_offset, self._positions[partition, group])
         slowest = min(self._positions[partition, reader] for reader in self.groups | {group})
@@ -89,13 +89,13 @@ class BoundedFlow:
         at.in_flight.push(self._clock(), size)
         return True
 
-    def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
-        self.arrivals.sent(topic, partition, offset)
+    def record_sent(self, topic: str, partition: int, offset: int, size: int) -> None:
+        self.arrivals.record_sent(topic, partition, offset)
         if self._topics[topic].groups:
-            self._topics[topic].sent(partition, offset, size)
+            self._topics[topic].record_sent(partition, offset, size)
 
-    def consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None:
-        self._topics[topic].consumed(group, partition, next_offset)
+    def record_consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None:
+        self._topics[topic].record_consumed(group, partition, next_offset)
 
     def gap(self, group: str, topic: str, partition: int, first: int, next_seen: int) -> None:
         self._on_gap(topic)

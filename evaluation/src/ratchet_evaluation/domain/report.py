@@ -9,7 +9,7 @@ from ratchet.prompt.canonical import canonical_bytes, digest_of
 from ratchet_evaluation.domain.contamination import ExcludedCase
 from ratchet_evaluation.domain.evaluation import EvaluationResult, MetricSummary
 from ratchet_evaluation.domain.golden_set import GoldenSet
-from ratchet_evaluation.domain.judges.figures import JudgeFigures
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures
 from ratchet_evaluation.domain.judges.spend import JudgeSpend
 from ratchet_evaluation.domain.near_duplicates import NearDuplicate
 from ratchet_evaluation.domain.outcomes import CaseOutcome, EvaluationArm, ScoredAnswer, mean_of

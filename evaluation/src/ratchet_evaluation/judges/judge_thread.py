@@ -10,8 +10,8 @@ from typing import Any, Self, TypeVar
 from ratchet_evaluation.domain.answers import AppAnswer
 from ratchet_evaluation.domain.cases import GoldenCase
 from ratchet_evaluation.domain.evaluators.definition import EvaluatorScore
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures
 from ratchet_evaluation.domain.judges.definition import JudgeDefinition
-from ratchet_evaluation.domain.judges.figures import JudgeFigures
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
 from ratchet_evaluation.domain.judges.spend import JudgeSpend
 from ratchet_evaluation.endpoints.model_client import ModelClient

@@ -9,8 +9,13 @@ from datetime import date
 from ratchet_evaluation.domain.answers import AppAnswer
 from ratchet_evaluation.domain.cases import GoldenCase
 from ratchet_evaluation.domain.evaluators.definition import EvaluatorScore, UnknownScore
+from ratchet_evaluation.domain.judges.agreement_with_people import (
+    JudgeFigures,
+    failed_score,
+    known_score,
+    unknown_score,
+)
 from ratchet_evaluation.domain.judges.definition import JudgeDefinition, JudgeMethod
-from ratchet_evaluation.domain.judges.figures import JudgeFigures, failed_score, known_score, unknown_score
 from ratchet_evaluation.domain.judges.judged_text import JudgedText, judged_text
 from ratchet_evaluation.domain.judges.spend import JudgeSpend, SpendLedger
 from ratchet_evaluation.endpoints.model_client import ModelClient

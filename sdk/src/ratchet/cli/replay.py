@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from ratchet.cli.import_rows import ReplayStep, Source, parts, steps
 from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
 from ratchet.cli.queries import show_regressions
 from ratchet.cli.session import Session, credentials, new_client, session
-from ratchet.cli.sources import ReplayStep, Source, parts, steps
 from ratchet.client.options import Options
 from ratchet.client.queue import Counters
 from ratchet.client.sender import Sender

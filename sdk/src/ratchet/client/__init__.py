@@ -2,12 +2,12 @@
 
 from ratchet.client.client_base import Client
 from ratchet.client.clients import AsyncRatchet, Ratchet
-from ratchet.client.configuration import configure, get_client
+from ratchet.client.default_client import configure, get_client
 from ratchet.client.observed_call import ObservedCall
 from ratchet.client.prompts import ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, PromptLabel
-from ratchet.client.sessions import UserSession
+from ratchet.client.user_sessions import UserSession
 from ratchet.errors import NoPrompt
 
 __all__ = [

@@ -17,15 +17,15 @@ from ratchet.client.http_clients import AnyTransport, HttpClients
 from ratchet.client.observed_client import ObservedClient
 from ratchet.client.options import OptionFields, Options, read_options
 from ratchet.client.prompt_cache import PromptCache
+from ratchet.client.prompt_refresh import SubscriberThread
 from ratchet.client.prompt_verification import Trust, trusted_keys
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.record_arguments import Used, check_target, execution, listed, new_id
 from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, Id, Kind
 from ratchet.client.sender import MIN_JOIN, Sender
-from ratchet.client.sessions import OpenAnswers, UserSession
-from ratchet.client.stream import SubscriberThread
 from ratchet.client.threads import ExitHook
+from ratchet.client.user_sessions import OpenAnswers, UserSession
 from ratchet.errors import ConfigurationError
 from ratchet.prompt import prompt_name
 

@@ -16,12 +16,12 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import EventSource
 
+from ratchet.client.batch_outcomes import misconfigured, retry_after
 from ratchet.client.options import Options
 from ratchet.client.poller import Poller, jittered
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.prompt_verification import trusted_keys
 from ratchet.client.response_limits import BoundedEvents, UnexpectedStatus, get
-from ratchet.client.responses import misconfigured, retry_after
 from ratchet.client.sender import pause
 from ratchet.client.sender_log import LogThrottle
 from ratchet.sanitize import visible

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import httpx
 
+from ratchet.client.batch_outcomes import outcome
 from ratchet.client.batches import Batch, Outcome, Retry
-from ratchet.client.responses import outcome
 
 MAX_BYTES = 1_000_000
 

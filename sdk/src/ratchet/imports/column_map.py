@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ratchet.imports.fields import cell_kind, detect_field
+from ratchet.imports.record_fields import cell_kind, detect_field
 from ratchet.tables import BadFile
 
 _TABLES = ("columns", "constants")

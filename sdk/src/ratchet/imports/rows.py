@@ -8,7 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ratchet.client.recorded_items import RecordedItem, UnencodedItem, execution, feedback
-from ratchet.imports.cells import Reader
+from ratchet.imports.cell_readers import Reader
 from ratchet.tables.nested_fields import reach
 
 _CARRIED = ("user", "occurred_at")

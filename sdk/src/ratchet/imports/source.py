@@ -6,9 +6,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from ratchet.imports.cells import cell_reader
+from ratchet.imports.cell_readers import cell_reader
 from ratchet.imports.column_map import ColumnMapping, resolve_mapping
-from ratchet.imports.fields import cell_kind
+from ratchet.imports.record_fields import cell_kind
 from ratchet.imports.rows import MappedColumn, RowConverter
 from ratchet.tables import BadFile, Omissions, open_source
 from ratchet.tables.missing_values import is_blank

@@ -3,7 +3,7 @@
 import sys
 
 from collector.app import build_app
-from collector.restore import main
+from collector.archive_restore import main
 from collector.settings import CollectorSettings
 from shared.service.cli import run_service
 

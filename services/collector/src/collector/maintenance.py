@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from collector.domain.outbox_messages import feedback_created_message
 from collector.settings import CollectorSettings
 from collector.storage.archive.execution_archive import ExecutionArchive
-from collector.storage.archive.worker_process import WorkerFailure
+from collector.storage.archive.statement_workers import WorkerFailure
 from collector.storage.connections import DedicatedConnection
 from collector.storage.execution_log import ExecutionLogRepository
 from collector.storage.repository import PostgresRepository

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, FastAPI
 
-from evaluator.agreement_service import AgreementService
 from evaluator.annotation_queue_service import AnnotationQueueService
 from evaluator.annotation_service import AnnotationService
+from evaluator.annotator_agreement import AgreementService
 from evaluator.api.adjudication import adjudication_router
 from evaluator.api.annotation_export import annotation_export_router
 from evaluator.api.annotation_queues import annotation_queues_router
@@ -24,9 +24,9 @@ from evaluator.dataset_service import DatasetService
 from evaluator.direct_setup import direct_jobs
 from evaluator.erasures import CaseErasure
 from evaluator.handlers import Handlers
-from evaluator.judge_figures import JudgeFiguresService
+from evaluator.judge_agreement import JudgeFiguresService
+from evaluator.judge_connections import JudgeConnections
 from evaluator.judge_service import JudgeService
-from evaluator.judge_setup import JudgeConnections
 from evaluator.judging_handlers import JudgingHandlers
 from evaluator.maintenance import RunScheduler, cancel_old_bisections, delete_old_tasks
 from evaluator.run_service import RunService

@@ -6,9 +6,9 @@ from functools import partial
 from typing import NamedTuple
 
 from evaluator.domain.case_addition import Addition, SentCase, select_new_cases
+from evaluator.domain.dataset_publication import Publication, make_publication
 from evaluator.domain.datasets import MAX_DATASETS, DatasetKey, DatasetVersion, GoldenDataset, ReviewState
 from evaluator.domain.erased_cases import tombstones_of
-from evaluator.domain.publication import Publication, make_publication
 from evaluator.storage.cases import CaseRepository, parse_documents
 from evaluator.storage.datasets import DatasetRepository
 from evaluator.storage.erasures import CaseErasureRepository

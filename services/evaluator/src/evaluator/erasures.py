@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from evaluator.dataset_service import lock_dataset, published_message
+from evaluator.domain.dataset_publication import make_publication
 from evaluator.domain.datasets import DatasetKey
 from evaluator.domain.erased_cases import erased_case_ids, reference_key, tombstones_of
-from evaluator.domain.publication import make_publication
 from evaluator.storage.cases import CaseRepository, parse_documents
 from evaluator.storage.datasets import DatasetRepository
 from evaluator.storage.erasures import CaseErasureRepository

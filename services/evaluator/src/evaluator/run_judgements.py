@@ -12,7 +12,12 @@ from evaluator.storage.judgements import JudgementRepository, JudgementResult
 from ratchet_evaluation.domain.answers import AppAnswer
 from ratchet_evaluation.domain.cases import GoldenCase
 from ratchet_evaluation.domain.evaluators.definition import EvaluatorScore
-from ratchet_evaluation.domain.judges.figures import JudgeFigures, failed_score, known_score, unknown_score
+from ratchet_evaluation.domain.judges.agreement_with_people import (
+    JudgeFigures,
+    failed_score,
+    known_score,
+    unknown_score,
+)
 from ratchet_evaluation.domain.judges.judged_text import JudgedText, judged_text
 from shared.events import derived_id
 

@@ -116,7 +116,7 @@ class SubscriptionConsumer:
         if self.grouped:
             await self._offsets.add(positions)
             for partition, offset in positions.items():
-                self._flow.consumed(self.group, partition.topic, partition.partition, offset)
+                self._flow.record_consumed(self.group, partition.topic, partition.partition, offset)
         if self._detector is not None:
             self._detector.advance(positions)
         if not self._from_apps:  # more may follow unnotified: `measure` pauses it

@@ -17,9 +17,9 @@ class Flow(Protocol):
         """Return whether a message of `size` bytes may be sent to `topic` now; if so, reserve its space."""
         ...
 
-    def sent(self, topic: str, partition: int, offset: int, size: int) -> None: ...
+    def record_sent(self, topic: str, partition: int, offset: int, size: int) -> None: ...
 
-    def consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None: ...
+    def record_consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None: ...
 
     def gap(self, group: str, topic: str, partition: int, first: int, next_seen: int) -> None:
         """Report that the broker skipped the offsets from `first` up to `next_seen`: `group` has lost them."""
@@ -35,10 +35,10 @@ class NoFlow:
     def admit(self, topic: str, size: int) -> bool:
         return True
 
-    def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
+    def record_sent(self, topic: str, partition: int, offset: int, size: int) -> None:
         return None
 
-    def consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None:
+    def record_consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None:
         return None
 
     def gap(self, group: str, topic: str, partition: int, first: int, next_seen: int) -> None:

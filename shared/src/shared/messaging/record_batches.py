@@ -137,7 +137,7 @@ class BatchSender:
         self._set_results(taken, SendResult.SENT)
         for number, index in enumerate(taken):
             message = self._messages[index]
-            self._flow.sent(message.topic, sent.partition, sent.offset + number, len(message.value))
+            self._flow.record_sent(message.topic, sent.partition, sent.offset + number, len(message.value))
 
     def _failed(self, indexes: Collection[int], error: BaseException) -> None:
         """Record that a topic is unavailable, or that the brokers refuse it."""

@@ -23,7 +23,7 @@ class TopicEnds:
         """Call `listener` with the partition of each message sent from now on."""
         self._listeners.append(listener)
 
-    def sent(self, topic: str, partition: int, offset: int) -> None:
+    def record_sent(self, topic: str, partition: int, offset: int) -> None:
         """Record that the broker acknowledged a message, and notify all listeners."""
         at = TopicPartition(topic, partition)
         self._ends[at] = max(self._ends[at], offset + 1)

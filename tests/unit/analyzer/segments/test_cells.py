@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.segments.cells import CELLS, LEVELS, CellIndex
+from analyzer.domain.segments.cell_index import CELLS, LEVELS, CellIndex
 from analyzer.domain.segments.dimensions import OTHER, Cell
 
 many = st.lists(st.tuples(st.integers(0, 30).map(str), st.integers(0, 4).map(str)), max_size=300)

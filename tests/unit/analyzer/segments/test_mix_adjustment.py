@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.segments.cells import CELLS
+from analyzer.domain.segments.cell_index import CELLS
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
 

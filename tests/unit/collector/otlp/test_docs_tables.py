@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from collector.api.otlp_codec import LIMITS
-from collector.domain.otlp import conventions, evaluations, fields, retrieval
+from collector.domain.otlp import conventions, evaluation_results, retrieved_contexts, span_fields
 from collector.domain.otlp.transcript import INPUTS, OUTPUTS
 from collector.settings import CollectorSettings
 
@@ -32,11 +32,11 @@ def test_sources_of_texts(field: str, sources: tuple[tuple[str, object], ...]) -
 
 
 def test_limits() -> None:
-    assert f"{fields.MAX_ATTRIBUTES} attributes" in DOCS
+    assert f"{span_fields.MAX_ATTRIBUTES} attributes" in DOCS
     assert f"{LIMITS.spans:,} spans, or {LIMITS.parts:,} attributes" in DOCS
-    assert f"at most {evaluations.MAX_RESULTS} results" in DOCS
+    assert f"at most {evaluation_results.MAX_RESULTS} results" in DOCS
     assert CollectorSettings.model_fields["otlp_body_limit"].default == 8_000_000
-    assert retrieval.MAX_USES == 4
+    assert retrieved_contexts.MAX_USES == 4
 
 
 def test_every_name_in_the_tables_is_read() -> None:

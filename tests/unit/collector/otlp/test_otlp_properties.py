@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from collector.api.otlp_codec import JSON, PROTOBUF, decode_spans
+from collector.domain.item_outcomes import ItemResult
 from collector.domain.otlp import conventions
 from collector.domain.otlp.partial_success import partial_success
 from collector.domain.otlp.span import ExportedSpan, SpanEvent, SpanKey
 from collector.domain.otlp.transcript import INPUTS, OUTPUTS
 from collector.domain.otlp.translation import translate
-from collector.domain.outcomes import ItemResult
 from collector.domain.validation import parse_item
 from shared.problems import Problem
 from tests.support.soak import scaled

@@ -2,11 +2,11 @@
 
 import pytest
 
+from collector.domain.item_outcomes import ItemResult
 from collector.domain.otlp.classification import role_of_span
 from collector.domain.otlp.partial_success import PartialSuccess, partial_success
 from collector.domain.otlp.span import ExportedSpan, SpanEvent
 from collector.domain.otlp.translation import Translation, translate
-from collector.domain.outcomes import ItemResult
 from shared.problems import Problem, invalid
 from tests.support.spans import MODEL, SPAN, START, TRACE, span
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from collector.domain.bodies import read_execution, read_feedback
+from collector.domain.body_parser import read_execution, read_feedback
 from collector.domain.feedback_values import read_value
 from collector.domain.pulls.insights_rows import LogRow, read_row
-from collector.domain.pulls.logged_calls import LoggedCall
 from collector.domain.pulls.pulled_item import PulledItem
+from collector.domain.pulls.tool_call_matches import LoggedCall
 from collector.pulls.cloudwatch_options import ToolLog
 from collector.pulls.log_conversion import ExecutionMapping, ToolMapping
 from tests.support.cloudwatch import line, logs_pull

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ratchet.imports.column_map import ColumnMapping, parse_pairs, read_mapping_file, resolve_mapping
-from ratchet.imports.fields import EXECUTION, FEEDBACK, NAMED, SYNONYMS, cell_kind, detect_field
+from ratchet.imports.record_fields import EXECUTION, FEEDBACK, NAMED, SYNONYMS, cell_kind, detect_field
 from ratchet.tables import BadFile
 
 BOT = {"target": "bot"}

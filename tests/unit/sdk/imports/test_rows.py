@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.imports.cells import cell_reader
-from ratchet.imports.fields import cell_kind
+from ratchet.imports.cell_readers import cell_reader
+from ratchet.imports.record_fields import cell_kind
 from ratchet.imports.rows import MappedColumn, RowConverter, UnreadableRow
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import httpx
 
-from ratchet.client.stream import instance_name
+from ratchet.client.prompt_refresh import instance_name
 from ratchet.client.threads import DaemonThreads, ExitHook
 from ratchet.client.worker.evaluation_api import EvaluationApi
 from ratchet.client.worker.function_threads import FunctionRunner

@@ -16,7 +16,7 @@ from collector.api.ingest import ROUTES, App, Scope, Send, problem_of_error, sen
 from collector.api.ndjson_reader import BulkLimits, Line, read_groups
 from collector.api.request import ClientDisconnected, Receive, read_headers
 from collector.api.responses import PROBLEM, STATUSES, HttpResponse, problem_response, result_view
-from collector.domain.outcomes import MAX_LISTED_ERRORS, ItemResult
+from collector.domain.item_outcomes import MAX_LISTED_ERRORS, ItemResult
 from collector.domain.request_context import RequestContext, Route
 from collector.ingest.group_commit import QueueFull
 from collector.ingest.service import IngestService

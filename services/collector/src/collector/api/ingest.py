@@ -13,8 +13,8 @@ from collector.api.gzip_body import has_gzip_body, inflate, too_large
 from collector.api.ordinary_request import OrdinaryRequest
 from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
 from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
+from collector.domain.item_outcomes import ItemResult, overloaded
 from collector.domain.model import ItemStatus
-from collector.domain.outcomes import ItemResult, overloaded
 from collector.domain.request_context import RequestContext, Route
 from collector.ingest.group_commit import QueueFull
 from collector.ingest.service import MAX_INLINE_BYTES, IngestService, outcome_of

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from collector.domain.outcomes import MAX_LISTED_ERRORS, ItemResult, overloaded
+from collector.domain.item_outcomes import MAX_LISTED_ERRORS, ItemResult, overloaded
 from shared.problems import Problem
 
 JSON = b"application/json"

@@ -2,7 +2,7 @@
 
 from msgspec.json import encode
 
-from collector.domain.bodies import read_feedback
+from collector.domain.body_parser import read_feedback
 from collector.domain.feedback_payload import FeedbackPayload
 from collector.domain.feedback_values import check_judge, read_source, read_value
 from collector.domain.model import NewFeedback, feedback_slot, key_hash

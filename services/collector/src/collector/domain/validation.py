@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.json import encode
 from pydantic_core import to_json
 
-from collector.domain.bodies import read_execution
+from collector.domain.body_parser import read_execution
 from collector.domain.execution_keys import session_key, version_key
 from collector.domain.feedback_items import parse_feedback
 from collector.domain.feedback_schema import TEXT_LIMIT

@@ -5,7 +5,7 @@ from collector.domain.erasure_status import Erasure
 from collector.erasures.job import Step
 from collector.storage.archive.execution_archive import ExecutionArchive
 from collector.storage.archive.parquet_columns import Kind
-from collector.storage.archive.worker_process import WorkerFailure
+from collector.storage.archive.statement_workers import WorkerFailure
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 

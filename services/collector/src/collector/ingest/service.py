@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 from collector.domain.group_plan import plan_group, references_of
 from collector.domain.ingestion import ingest
+from collector.domain.item_outcomes import ItemResult, Outcome, outcome_of_status, overloaded
 from collector.domain.model import IngestItem, ItemStatus, Origin
-from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
 from collector.domain.request_context import NO_SKEW, PseudonymKey, RequestContext, Route, clock_skew, key_scope
 from collector.domain.validation import parse_completion, parse_object, parse_request
 from collector.ingest.group_commit import GroupCommitter, QueueFull

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, model_validator
 from collector.domain.pulls.insights_rows import TIMESTAMP
 from collector.domain.pulls.pull_state import FlagSearch, PullIdentity
 from collector.pulls.pull_options import PullOptions, Section, Text
-from ratchet.imports.cells import Reader, cell_reader
+from ratchet.imports.cell_readers import Reader, cell_reader
 from ratchet.imports.column_map import ColumnMapping, mapping_from_tables, resolve_mapping
-from ratchet.imports.fields import CellKind, cell_kind
+from ratchet.imports.record_fields import CellKind, cell_kind
 from ratchet.tables import BadFile
 from ratchet.tables.time_zones import zone
 

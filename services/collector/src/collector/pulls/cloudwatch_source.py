@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from collector.domain.pulls.insights_rows import LogRow, read_row
-from collector.domain.pulls.logged_calls import LoggedCall, assign_calls
 from collector.domain.pulls.pull_window import Slice
 from collector.domain.pulls.pulled_item import PulledItem
+from collector.domain.pulls.tool_call_matches import LoggedCall, assign_calls
 from collector.pulls.cloudwatch_options import CloudWatchPull, ToolLog
 from collector.pulls.cloudwatch_session import open_logs
 from collector.pulls.insights_client import InsightsClient, QueryTooSlow

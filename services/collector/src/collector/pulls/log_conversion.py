@@ -8,11 +8,11 @@ from pydantic_core import from_json
 
 from collector.domain.pulls.insights_rows import LogRow
 from collector.domain.pulls.langfuse_scores import LOW_REWARD, is_negative
-from collector.domain.pulls.logged_calls import LoggedCall
 from collector.domain.pulls.pulled_item import Flag, PulledItem
+from collector.domain.pulls.tool_call_matches import LoggedCall
 from collector.domain.request_context import Route
 from collector.pulls.cloudwatch_options import TOOL_FIELDS, CloudWatchPull, ToolLog
-from ratchet.imports.cells import cell_reader
+from ratchet.imports.cell_readers import cell_reader
 from ratchet.imports.rows import MappedColumn, RowConverter, UnreadableRow
 
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from evaluator.agreement_service import AgreementService
 from evaluator.annotation_queue_service import AnnotationQueueService, QueueChange, get_queue
+from evaluator.annotator_agreement import AgreementService
 from evaluator.api.annotation_parameters import PATH, UNKNOWN_QUEUE, QueueName, queue_key
 from evaluator.api.annotation_views import QueuePage, QueueView, ResultsView, queue_view, results_view
 from evaluator.api.parameters import Limit, Reader, Target, Tuner

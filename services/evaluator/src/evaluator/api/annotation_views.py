@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from evaluator.agreement_service import QueueResults
+from evaluator.annotator_agreement import QueueResults
 from evaluator.api.rubric_body import QuestionView, rubric_view
 from evaluator.domain.annotation_queues import AnnotationQueue, AnnotationTask, QueueProgress, ReservedTask, TaskContent
 from evaluator.domain.annotation_results import AnnotatorBias, QuestionAgreement

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evaluator.api.parameters import Reader, Tuner
 from evaluator.domain.online_judgements import MOST_ANCHORS, RegisteredJudge, judge_json
-from evaluator.judge_figures import JudgeFiguresService
+from evaluator.judge_agreement import JudgeFiguresService
 from evaluator.judge_service import JudgeService, midnight
 from evaluator.storage.judgement_spend import JudgementSpendRepository
 from evaluator.storage.judges import JudgeRepository

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from evaluator.api.evaluations import evaluation_to_json
 from evaluator.domain.evaluation_run import EvaluationRun, RequestOrigin
-from evaluator.judge_figures import JudgeFiguresService
+from evaluator.judge_agreement import JudgeFiguresService
 from evaluator.judge_service import JudgeService
 from evaluator.storage.evaluation_views import EvaluationViewRepository
 from evaluator.storage.evaluations import EvaluationRunRepository
 from evaluator.storage.judges import JudgeRepository
 from ratchet.prompt import Prompt, PromptError, parse, prompt_name
-from ratchet_evaluation.domain.judges.figures import JudgeFigures
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures
 from ratchet_evaluation.domain.settings import RunSettings
 from shared.auth.principal import Principal
 from shared.events import derived_id, new_id

@@ -10,7 +10,7 @@ from evaluator.domain.evaluation_terms import VerdictSummary, settings_for
 from evaluator.domain.probe_scope import ProbeScope
 from ratchet.prompt import Prompt, PromptError, example_set_digest, parse
 from ratchet_evaluation.domain.contamination import ExcludedCase
-from ratchet_evaluation.domain.judges.figures import JudgeFigures
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures
 from ratchet_evaluation.domain.outcomes import EvaluationArm
 from ratchet_evaluation.domain.settings import RunSettings
 from shared.errors import Permanent

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evaluator.domain.dataset_publication import Publication
 from evaluator.domain.datasets import CaseCounts, DatasetKey, DatasetVersion, GoldenDataset
-from evaluator.domain.publication import Publication
 from evaluator.storage.tables import cases, datasets, versions
 
 _VERSION: tuple[Any, ...] = (

@@ -16,7 +16,7 @@ from evaluator.domain.probe_scope import ProbeScope
 from evaluator.storage.run_tables import evaluated_proposals, evaluation_reports, evaluation_tasks, evaluations
 from evaluator.storage.tables import versions
 from ratchet_evaluation.domain.contamination import ExcludedCase
-from ratchet_evaluation.domain.judges.figures import figures_from_json
+from ratchet_evaluation.domain.judges.agreement_with_people import figures_from_json
 
 _DUE = text(
     """SELECT id, dataset_digest FROM (

@@ -25,7 +25,7 @@ from gatekeeper.storage.boundary_functions import call_for_rows, call_function
 from gatekeeper.storage.grants import GrantRepository
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.grants import use_grant
-from gatekeeper.use_cases.publication import live_summary
+from gatekeeper.use_cases.live_publication import live_summary
 from gatekeeper.use_cases.rollback import remove_revoked_examples
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal

@@ -32,7 +32,7 @@ from gatekeeper.storage.contents import ContentRepository
 from gatekeeper.storage.proposals import ProposalQuery, ProposalRepository
 from gatekeeper.use_cases.decisions import DecisionRequest, DecisionTerms, decide_proposal
 from gatekeeper.use_cases.evaluations import request_evaluation
-from gatekeeper.use_cases.publication import live_summary
+from gatekeeper.use_cases.live_publication import live_summary
 from gatekeeper.use_cases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from ratchet.prompt import Prompt, PromptError, parse
 from shared.auth.principal import Principal

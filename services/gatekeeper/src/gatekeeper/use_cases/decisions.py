@@ -14,7 +14,7 @@ from gatekeeper.storage.acceptance import AcceptanceRepository
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.storage.rollouts import RolloutRepository
-from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.live_publication import publish_live
 from gatekeeper.use_cases.rollouts import start_rollout
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.auth.principal import Principal

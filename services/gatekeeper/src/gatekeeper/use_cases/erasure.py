@@ -9,7 +9,7 @@ from gatekeeper.domain.live_version import LiveKey
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.erasures import list_erased_examples, list_live_with_revoked
 from gatekeeper.storage.rollouts import RolloutRepository
-from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.live_publication import publish_live
 from gatekeeper.use_cases.rollback import save_without_revoked
 from gatekeeper.use_cases.rollouts import emit_superseded, end_revoked_rollouts
 from gatekeeper.use_cases.unit_of_work import UnitOfWork

@@ -8,7 +8,7 @@ from gatekeeper.storage.acceptance import AcceptanceRepository
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.decisions import emit_proposal_decided
-from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.live_publication import publish_live
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.events.promotion import PromptLive
 

@@ -7,7 +7,7 @@ from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.contents import ContentRepository
 from gatekeeper.storage.live_versions import LiveVersionRepository
 from gatekeeper.storage.rollouts import RolloutRepository
-from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.live_publication import publish_live
 from gatekeeper.use_cases.rollouts import SteerRequest, emit_superseded, end_revoked_rollouts, steer_rollout
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.auth.principal import Principal

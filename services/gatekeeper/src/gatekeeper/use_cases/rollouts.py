@@ -13,7 +13,7 @@ from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.kill_switch import KillSwitchRepository
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.storage.rollouts import RolloutRepository
-from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.live_publication import publish_live
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.events import derived_id
 from shared.events.promotion import PromptLive

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from operator import mul
 from typing import Any
 
-from analyzer.domain.segments.cells import CellIndex
+from analyzer.domain.segments.cell_index import CellIndex
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.expectation import Expectation, expectation
 from analyzer.domain.segments.shifts import UNIT, CellSums, find_shifts, new_levels

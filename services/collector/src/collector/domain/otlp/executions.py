@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from collector.domain.otlp import fields
+from collector.domain.otlp import span_fields
 from collector.domain.otlp.conventions import CONSENT, DETAILS_EVENT, OWN_PROMPT, SERVICE, SOURCES, TARGET
 from collector.domain.otlp.outcome import latency_ms, occurred_at, outcome, time_to_first_token_ms
-from collector.domain.otlp.retrieval import Document
+from collector.domain.otlp.retrieved_contexts import Document
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 from collector.domain.otlp.transcript import INPUTS, OUTPUTS, read_transcript
 from ratchet.prompt import PromptError, prompt_name
@@ -35,8 +35,8 @@ ALONE = CallSurroundings()
 def execution_body(span: ExportedSpan, surroundings: CallSurroundings = ALONE) -> dict[str, Any]:
     """Return the body of an execution, without the fields that the span does not have."""
     span = with_details(span)
-    usage = {name: count for name in _TOKENS if (count := fields.count_field(span, f"usage.{name}")) is not None}
-    cost = fields.cost(span)
+    usage = {name: count for name in _TOKENS if (count := span_fields.count_field(span, f"usage.{name}")) is not None}
+    cost = span_fields.cost(span)
     found: dict[str, Any] = {
         "id": span.key.execution_id,
         "trace_id": span.key.trace_id,
@@ -47,18 +47,18 @@ def execution_body(span: ExportedSpan, surroundings: CallSurroundings = ALONE) -
         "output": read_transcript(span, OUTPUTS),
         "usage": usage,
         "cost": cost,
-        "currency": None if cost is None else fields.text_field(span, "currency"),
+        "currency": None if cost is None else span_fields.text_field(span, "currency"),
         "latency_ms": latency_ms(span),
         "time_to_first_token_ms": time_to_first_token_ms(span),
         "outcome": outcome(span),
         "occurred_at": occurred_at(span),
-        "parameters": fields.parameters(span),
+        "parameters": span_fields.parameters(span),
         "tools": [it["name"] if it.keys() == {"name"} else dict(it) for it in surroundings.tools],
         "contexts": list(surroundings.contexts),
         "scores": dict(surroundings.scores),
-        "attributes": fields.attributes(span),
+        "attributes": span_fields.attributes(span),
         "consent": _consent(span),
-        **{name: fields.text_field(span, name) for name in ("model", "session", "user", "arm")},
+        **{name: span_fields.text_field(span, name) for name in ("model", "session", "user", "arm")},
     }
     return {name: value for name, value in found.items() if value is not None and value not in ([], {})}
 
@@ -74,7 +74,7 @@ def with_details(span: ExportedSpan) -> ExportedSpan:
 
 def _prompts(span: ExportedSpan) -> list[dict[str, Any]]:
     """Return the prompt in use. One of which only the version or the digest is known has the name of the target."""
-    parts = {part: fields.text_field(span, f"prompts.{part}") for part in ("name", "version", "digest")}
+    parts = {part: span_fields.text_field(span, f"prompts.{part}") for part in ("name", "version", "digest")}
     given: dict[str, Any] = {part: value for part, value in parts.items() if value is not None}
     if not given:
         return []

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from collector.domain.item_outcomes import ItemResult
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 from collector.domain.otlp.translation import Translation
-from collector.domain.outcomes import ItemResult
 from shared.problems import Problem
 
 _LISTED = 10

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from collector.domain.otlp.classification import SpanRole, role_of_span
-from collector.domain.otlp.evaluations import Evaluation, evaluations_of, feedback_bodies, scores_of
+from collector.domain.otlp.evaluation_results import Evaluation, evaluations_of, feedback_bodies, scores_of
 from collector.domain.otlp.executions import CallSurroundings, execution_body, target_of
-from collector.domain.otlp.retrieval import contexts_of_calls, document_size
+from collector.domain.otlp.retrieved_contexts import contexts_of_calls, document_size
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 from collector.domain.otlp.tool_calls import size_of, tool_calls_of
 from collector.domain.request_context import Route

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from collector.domain.erasure import Counts, Erased
 from collector.domain.erasure_status import Erasure
-from collector.storage.archive.catalog import ArchiveCatalog, ArchivedFile, ProjectDay
 from collector.storage.archive.exporter import file_name
+from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile, ProjectDay
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.object_store import ObjectStore
 from collector.storage.archive.parquet_columns import Kind
 from collector.storage.archive.parquet_writer import Incomplete, copy_to_parquet, quoted
-from collector.storage.archive.worker_process import Workers
+from collector.storage.archive.statement_workers import Workers
 
 _DEADLINE_S = 300.0
 _COUNTED: dict[Kind, Erased] = {"executions": "archived_executions", "feedback": "archived_feedback"}

@@ -21,12 +21,12 @@ from collector.storage.archive.archive_queries import (
     list_query,
     table_statements,
 )
-from collector.storage.archive.catalog import ArchivedFile
+from collector.storage.archive.file_catalog import ArchivedFile
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.parquet_columns import Kind
 from collector.storage.archive.parquet_writer import spool_source
 from collector.storage.archive.spool import Spool
-from collector.storage.archive.worker_process import WorkerDied, WorkerError, Workers, WorkerTimeout
+from collector.storage.archive.statement_workers import WorkerDied, WorkerError, Workers, WorkerTimeout
 from collector.storage.log_page import Key
 from shared.problems import Problem
 from shared.runtime.log import logger

@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from collector.domain.erasure_status import Erasure
 from collector.storage.archive.archive_eraser import ArchiveEraser
 from collector.storage.archive.archive_reader import ArchiveReader
-from collector.storage.archive.catalog import ArchiveCatalog, ProjectDay
 from collector.storage.archive.exporter import ArchiveExporter, archive_before
+from collector.storage.archive.file_catalog import ArchiveCatalog, ProjectDay
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.object_store import ObjectStore, open_store
 from collector.storage.archive.parquet_columns import TABLES, Kind
 from collector.storage.archive.restorer import ArchiveRestorer
+from collector.storage.archive.statement_workers import Workers
 from collector.storage.archive.sweeper import ArchiveSweeper, Begin
-from collector.storage.archive.worker_process import Workers
 from collector.storage.connections import transient_errors
 
 _MB = 1_000_000

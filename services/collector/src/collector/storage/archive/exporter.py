@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from collector.domain.archived_days import DayCounts
-from collector.storage.archive.catalog import ArchiveCatalog, ArchivedFile, ProjectDay
+from collector.domain.archived_day_counts import DayCounts
+from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile, ProjectDay
 from collector.storage.archive.object_store import ObjectStore
 from collector.storage.archive.parquet_columns import TABLES, TIMES, Kind, read_columns
 from collector.storage.archive.parquet_writer import write_parquet
 from collector.storage.archive.spool import Spool
-from collector.storage.archive.worker_process import Workers
+from collector.storage.archive.statement_workers import Workers
 
 FILE_ROWS = 50_000
 """Rows of a file at most; a transaction deletes as many."""

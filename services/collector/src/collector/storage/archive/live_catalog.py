@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from collector.domain.execution_filter import ExecutionFilter
 from collector.storage.archive.archive_reader import ArchivedFiles, Columns
-from collector.storage.archive.catalog import to_file
+from collector.storage.archive.file_catalog import to_file
 from collector.storage.archive.parquet_columns import TABLES, Kind, read_columns
 from shared.problems import Problem
 

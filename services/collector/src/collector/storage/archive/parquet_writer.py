@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from collector.storage.archive.spool import MAX_LINE_BYTES, Spool
-from collector.storage.archive.worker_process import WorkerFailure, Workers
+from collector.storage.archive.statement_workers import WorkerFailure, Workers
 
 ROW_GROUP = 10_000
 """Rows that are read together at least."""

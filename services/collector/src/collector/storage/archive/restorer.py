@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from collector.domain.archived_days import DayCounts
+from collector.domain.archived_day_counts import DayCounts
 from collector.domain.log_entries import unpack
-from collector.storage.archive.catalog import ArchiveCatalog, ArchivedFile
+from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.parquet_columns import read_columns
 from collector.storage.archive.parquet_writer import Incomplete, quoted
-from collector.storage.archive.worker_process import Workers
+from collector.storage.archive.statement_workers import Workers
 from collector.storage.execution_log import ExecutionLogRepository
 from shared.events.feedback import ExecutionRecorded
 

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector.storage.archive.catalog import ArchiveCatalog
+from collector.storage.archive.file_catalog import ArchiveCatalog
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.object_store import ObjectStore
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ratchet.imports import cells
-from ratchet.imports.cells import cell_reader
-from ratchet.imports.fields import CellKind
+from ratchet.imports import cell_readers
+from ratchet.imports.cell_readers import cell_reader
+from ratchet.imports.record_fields import CellKind
 from ratchet.tables import BadFile
 
 
@@ -93,4 +93,4 @@ def test_a_column_without_times_is_refused() -> None:
 
 
 def test_a_count_is_a_share_of_nothing() -> None:
-    assert cells.read_count("1.000", "comma") == 1000
+    assert cell_readers.read_count("1.000", "comma") == 1000

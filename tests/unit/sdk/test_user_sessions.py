@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ratchet import Ratchet
 from ratchet.client.next_steps import IDLE_S, Answer, Step, input_print, last_step, next_step
-from ratchet.client.sessions import MAX_SESSIONS, OpenAnswers
+from ratchet.client.user_sessions import MAX_SESSIONS, OpenAnswers
 from tests.support.ratchet_server import PUBLIC, FakeServer
 
 QUESTION = "How do I reset my password?"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.domain.pulls.logged_calls import MAX_CALLS, LoggedCall, assign_calls
+from collector.domain.pulls.tool_call_matches import MAX_CALLS, LoggedCall, assign_calls
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)

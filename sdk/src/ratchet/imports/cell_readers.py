@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, get_args
 
 from ratchet.client.field_values import Outcome
-from ratchet.imports.fields import CellKind
+from ratchet.imports.record_fields import CellKind
 from ratchet.tables import BadFile
 from ratchet.tables.missing_values import is_blank
 from ratchet.tables.numbers import Mark, decimal_mark, parse

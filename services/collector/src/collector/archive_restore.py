@@ -14,7 +14,7 @@ from collector.settings import CollectorSettings
 from collector.storage.archive.execution_archive import RestoredDay
 from collector.storage.archive.parquet_writer import Incomplete
 from collector.storage.archive.restorer import ErasureUnderWay
-from collector.storage.archive.worker_process import WorkerFailure
+from collector.storage.archive.statement_workers import WorkerFailure
 from shared.errors import Retryable
 from shared.runtime.clock import SystemClock
 from shared.runtime.settings import exit_with_message

@@ -7,7 +7,7 @@ from typing import Any
 from ratchet.tables import BadFile, Doubt, Option, Sample
 from ratchet.tables.numbers import parse
 from ratchet.tables.verbal_scales import likert
-from ratchet_backtest.cell_values import duration, failure, label, leveled, readable, reads, thumb
+from ratchet_backtest.cell_values import duration, failure, label, level_reader, readable, reads, thumb
 from ratchet_backtest.column_roles import last_part, listed
 from ratchet_backtest.directions import direction_by_name, measured_name
 from shared.metric_catalog import tokens
@@ -81,7 +81,7 @@ def _measures(name: str, sample: Sample) -> bool:
     if _is_amount(name) and readable(cells, duration()):
         return True
     levels = likert([cell for cell in cells if type(cell) is str])
-    return levels is not None and readable(cells, leveled(levels))
+    return levels is not None and readable(cells, level_reader(levels))
 
 
 def _counts_rows(cells: Sequence[Any]) -> bool:

@@ -17,7 +17,7 @@ from analyzer.domain.streams.sums import Sums
 from ratchet_backtest.arrays import ValueColumn
 from ratchet_backtest.columnar.history_rows import HistoryRows
 from ratchet_backtest.columnar.metric_replay import ErrorHistory, MetricReplay
-from ratchet_backtest.columnar.metric_rows import MetricRows, metric_rows, split_by_target
+from ratchet_backtest.columnar.replayed_rows import MetricRows, metric_rows, split_by_target
 from ratchet_backtest.columnar.row_groups import Ints, RowGroups
 from ratchet_backtest.columnar.sampled_numbers import IndexedNumbers, ThinnedNumbers
 from ratchet_backtest.columnar.timeline_rows import TimelineRows

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 
 import ratchet
-from ratchet.client import configuration
-from ratchet.client.configuration import ClientHolder
+from ratchet.client import default_client
+from ratchet.client.default_client import ClientHolder
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer
 
@@ -20,7 +20,7 @@ def holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClientHolder]:
     for name in ("RATCHET_URL", "RATCHET_KEY"):
         monkeypatch.delenv(name, raising=False)
     held = ClientHolder()
-    monkeypatch.setattr(configuration, "_HOLDER", held)
+    monkeypatch.setattr(default_client, "_HOLDER", held)
     yield held
     if held._client is not None:
         held.client.drain(1)

@@ -14,7 +14,7 @@ from ratchet_backtest.column_roles import (
     normalized_name,
 )
 from ratchet_backtest.time_columns import find_time_column
-from ratchet_backtest.value_columns import find_value_columns
+from ratchet_backtest.value_column_choice import find_value_columns
 from shared.metric_catalog import tokens
 
 _VERSIONS = (

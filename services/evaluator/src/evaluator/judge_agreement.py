@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from evaluator.domain.online_judgements import RegisteredJudge
 from evaluator.storage.annotations import load_consensus
 from evaluator.storage.judgements import JudgementRepository
-from ratchet_evaluation.domain.judges.figures import JudgeFigures, measure_agreement
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures, measure_agreement
 from ratchet_evaluation.domain.statistics.agreement import Agreement
 
 _MOST_PAIRS = 1000

@@ -4,8 +4,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from collector.domain.item_outcomes import MAX_LISTED_ERRORS
 from collector.domain.ordinary_bodies import OrdinaryBodies
-from collector.domain.outcomes import MAX_LISTED_ERRORS
 from collector.domain.schemas import ExecutionBody, FeedbackBody, Scoped
 from shared.problems import Problem, printable, reason_of
 
