@@ -55,6 +55,8 @@ GLOSSARY = _words(
     """
 )
 """Nouns of docs/glossary.md and of the API: in every member a module of this name is about the same concept."""
+ONE_MEANING = frozenset({"Consent"})
+"""Classes that exist twice with the same meaning: the SDK's form of a value, and the event's."""
 NOT_VERBS = _words(
     """
     the a an all what which who whose whether when where how why one each every some this that these no none if in
@@ -115,7 +117,7 @@ def homonym_classes(modules: Iterable[Module]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for module in modules:
         for node in module.classes():
-            if not node.name.startswith("_") and node.name != "Handlers":
+            if not node.name.startswith("_") and node.name not in {"Handlers", *ONE_MEANING}:
                 found[node.name].append(module.path)
     return {name: paths for name, paths in found.items() if len(paths) > 1}
 

@@ -31,8 +31,7 @@ def test_a_module_name_has_one_meaning(product: list[Module]) -> None:
 
 
 def test_a_class_name_has_one_meaning(product: list[Module]) -> None:
-    """Exceptions: consent in the SDK and in events, messages of a chat and of the bus."""
-    assert set(names.homonym_classes(product)) <= {"Consent", "Message"}
+    assert names.homonym_classes(product) == {}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import Record
 from shared.messaging.send_result import SendResult
 from shared.testing.bus import FakeBus
@@ -28,13 +28,13 @@ several_members = pytest.mark.parametrize("bus", ["fake", KAFKA], indirect=True)
 """The embedded broker supports one member per group."""
 
 
-def messages(each: int = 1, first: int = 0, keys: Sequence[str] = KEYS) -> list[Message]:
+def messages(each: int = 1, first: int = 0, keys: Sequence[str] = KEYS) -> list[OutgoingMessage]:
     """Return `each` numbered messages of every key, alternating between the keys."""
     numbers = range(first, first + each)
-    return [Message(TOPIC, key, f"{key} {n}".encode(), (("ce_id", str(n)),)) for n in numbers for key in keys]
+    return [OutgoingMessage(TOPIC, key, f"{key} {n}".encode(), (("ce_id", str(n)),)) for n in numbers for key in keys]
 
 
-async def send(bus: AnyBus, sent: Sequence[Message]) -> None:
+async def send(bus: AnyBus, sent: Sequence[OutgoingMessage]) -> None:
     """Retry rejected messages, as the relay does: a new topic briefly has no leader."""
     unsent = list(sent)
 
@@ -51,12 +51,12 @@ def texts(records: Sequence[Record]) -> list[bytes]:
     return sorted(record.value or b"" for record in records)
 
 
-def values(sent: Sequence[Message]) -> list[bytes]:
+def values(sent: Sequence[OutgoingMessage]) -> list[bytes]:
     return sorted(message.value for message in sent)
 
 
 async def test_message_arrives_unchanged(bus: AnyBus) -> None:
-    await send(bus, [Message(TOPIC, "acme/bot", b'{"a": 1}', (("ce_id", "1"), ("ce_type", "t")))])
+    await send(bus, [OutgoingMessage(TOPIC, "acme/bot", b'{"a": 1}', (("ce_id", "1"), ("ce_type", "t")))])
     [[record]] = await read(1, await bus.join("group", [TOPIC], "one"))
     assert (record.topic, record.key, record.value) == (TOPIC, b"acme/bot", b'{"a": 1}')
     assert tuple(record.headers) == (("ce_id", b"1"), ("ce_type", b"t"))

@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import Permanent
 from shared.events import derived_id
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.consumed_positions import ABSENT, Gap
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox_holds import Held
@@ -32,7 +32,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[AnyStore]:
     await engine.dispose()
 
 
-async def unsent(store: AnyStore) -> list[Message]:
+async def unsent(store: AnyStore) -> list[OutgoingMessage]:
     return [message for row in await store.pending(ALL, 100) for message in row.messages]
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from shared.events.feedback import ExecutionFacts, FeedbackCreated
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import encode
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.send_result import SendResult
@@ -41,19 +41,19 @@ def rejected_feedback() -> FeedbackCreated:
     )
 
 
-def poison_messages() -> list[Message]:
+def poison_messages() -> list[OutgoingMessage]:
     """Return an unreadable message, one of a future major version, and one on which the handler fails."""
     valid = encode(envelope(rejected_feedback()))
     headers = dict(valid.headers)
     future_headers = tuple({**headers, "ce_type": "ratchet.feedback.created.v2", "ce_id": str(UUID(int=2))}.items())
     return [
-        Message(valid.topic, _KEY, b"garbage", (("ce_id", "\N{SNOWMAN}"),)),
-        Message(valid.topic, _KEY, valid.value, future_headers),
-        Message(valid.topic, _KEY, valid.value, valid.headers),
+        OutgoingMessage(valid.topic, _KEY, b"garbage", (("ce_id", "\N{SNOWMAN}"),)),
+        OutgoingMessage(valid.topic, _KEY, valid.value, future_headers),
+        OutgoingMessage(valid.topic, _KEY, valid.value, valid.headers),
     ]
 
 
-async def _send(fleet: Fleet, messages: list[Message]) -> None:
+async def _send(fleet: Fleet, messages: list[OutgoingMessage]) -> None:
     producer = KafkaProducer(ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=fleet.kafka))
     assert set(await producer.send(messages)) == {SendResult.SENT}
     await producer.close()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import Record
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.send_result import SendResult
@@ -31,7 +31,7 @@ class Member(Protocol):
 class AnyBus(Protocol):
     """The common interface of `FakeBus` and `KafkaBus`."""
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]: ...
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]: ...
     async def join(self, group: str, topics: Sequence[str], member: str) -> Member: ...
     async def close(self) -> None: ...
 
@@ -65,7 +65,7 @@ class KafkaBus:
         self._producer = KafkaProducer(settings)
         self._members: list[KafkaMember] = []
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         return await self._producer.send(messages)
 
     async def join(self, group: str, topics: Sequence[str], member: str) -> KafkaMember:

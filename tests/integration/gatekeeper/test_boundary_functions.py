@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.sql_outbox import insert_parameters, insert_statement
 from tests.support.databases import as_role
 from tests.support.gatekeeper import World, digest, document, secret_hash
@@ -130,7 +130,7 @@ async def test_sql_in_an_argument_is_not_executed(stage: World, role: Any) -> No
 
 async def announce(role: Any, *live_events: dict[str, Any]) -> str:
     """Insert messages into the outbox in one row, as the service's role."""
-    messages = [(uuid4(), Message("prompt.live", "k", json.dumps(live).encode(), ())) for live in live_events]
+    messages = [(uuid4(), OutgoingMessage("prompt.live", "k", json.dumps(live).encode(), ())) for live in live_events]
     return await insert(role, insert_parameters(messages, 4))
 
 
@@ -166,7 +166,7 @@ async def test_no_prompt_live_hides_in_a_row_that_its_event_ids_do_not_announce(
     true = {"project": "default", "environment": "production", "name": "greeting", "sequence": 1}
     true |= {"digest": digest(ONE), "document": ONE}
     lie = true | {"digest": digest(TWO), "document": TWO}
-    messages = [(uuid4(), Message("prompt.live", "k", json.dumps(live).encode(), ())) for live in (true, lie)]
+    messages = [(uuid4(), OutgoingMessage("prompt.live", "k", json.dumps(live).encode(), ())) for live in (true, lie)]
     shards, topics, keys, [ids], [packed] = insert_parameters(messages, 4)
     for hidden_ids, hidden in (
         (ids[:16], packed),

@@ -11,7 +11,7 @@ import pytest
 
 from ratchet_local.embedded import EmbeddedBroker
 from shared.events.feedback import FeedbackCreated
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
 from shared.messaging.producer import KafkaProducer
@@ -47,7 +47,7 @@ class TimedProducer(KafkaProducer):
 
     longest = 0.0
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         started = time.monotonic()
         try:
             return await super().send(messages)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ratchet_local.bounded_flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated, PromptObserved
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.events.promotion import LoopHalted
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received, encode
@@ -134,7 +134,7 @@ async def test_poison_becomes_a_dead_letter_and_others_are_processed(world: Worl
     store = world.emitter()
     world.start("1")
     await emit(store, range(30))
-    await _produce(world, Message("feedback.created", "k", b"garbage", (("ce_id", "\N{SNOWMAN}"),)))
+    await _produce(world, OutgoingMessage("feedback.created", "k", b"garbage", (("ce_id", "\N{SNOWMAN}"),)))
     await eventually(lambda: len(world.effects) == 29)
 
     async def parked() -> list[str]:
@@ -154,7 +154,7 @@ async def test_message_that_an_app_sends_to_the_embedded_broker_is_soon_found(wo
         await eventually(lambda: sum(world.effects.values()) == value, within=25)  # noqa: B023
 
 
-async def _produce(world: World, message: Message) -> None:
+async def _produce(world: World, message: OutgoingMessage) -> None:
     """Send a message as another process does, again while a broker that has just started has no leader for it."""
     producer = KafkaProducer(world.settings("stranger"))
 

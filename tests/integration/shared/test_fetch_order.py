@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.topics import PARTITIONS
 from tests.support.buses import KafkaBus
@@ -42,7 +42,7 @@ async def pause_after_slow_batch(bus: KafkaBus, consumer: AIOKafkaConsumer) -> f
     """Return the seconds from the end of a slow batch until the message sent during it is received."""
 
     async def send() -> None:
-        await bus.send([Message(TOPIC, "acme/bot", b"{}", (("ce_id", "1"),))])
+        await bus.send([OutgoingMessage(TOPIC, "acme/bot", b"{}", (("ce_id", "1"),))])
 
     partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
     consumer.assign(partitions)

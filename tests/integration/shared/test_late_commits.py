@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
@@ -42,7 +42,7 @@ class RecordingBus:
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = defaultdict(list)
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         for message in messages:
             self.values[message.key].append(float(dict(message.headers)["correlationid"]))
         return [SendResult.SENT] * len(messages)

@@ -20,7 +20,7 @@ from shared.auth.principal import hash_secret
 from shared.auth.tables import key_table
 from shared.errors import Permanent
 from shared.events.feedback import FeedbackCreated
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.events.promotion import KeyChanged, Signature
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
@@ -410,13 +410,13 @@ async def test_republished_events_are_deleted_before_their_inbox_entries(ops: Op
     assert {message.topic for message in await remaining(ops.store)} == {"feedback.created.dlq", "key.changed"}
 
 
-async def remaining(store: SqlStore) -> list[Message]:
+async def remaining(store: SqlStore) -> list[OutgoingMessage]:
     """Return what is left in the outbox, as if it were unsent."""
     await republish(store.engine, SCHEMA, RepublishScope())
     return await unsent(store)
 
 
-async def unsent(store: SqlStore) -> list[Message]:
+async def unsent(store: SqlStore) -> list[OutgoingMessage]:
     return [message for row in await store.pending(range(4), 100) for message in row.messages]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.packed_messages import Unreadable, pack, unpack
 from shared.messaging.relay import Relay
 from shared.messaging.sql_outbox import insert_parameters, insert_statement
@@ -41,7 +41,7 @@ def migrate_until(conn: Connection, service: str, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-async def old_database(dsn: str, service: str) -> list[tuple[UUID, Message]]:
+async def old_database(dsn: str, service: str) -> list[tuple[UUID, OutgoingMessage]]:
     """Write messages as the release before did; every second one is sent."""
     engine = create_async_engine(async_dsn(dsn))
     async with engine.begin() as conn:
@@ -49,7 +49,7 @@ async def old_database(dsn: str, service: str) -> list[tuple[UUID, Message]]:
     await engine.dispose()
     headers = [(), (("ce_id", "é"), ("quoted", 'a "b" \\ c')), (("empty", ""),)]
     found = [
-        (uuid4(), Message("loop.halted", f"acme/{number % 3}", bytes([number]) * number, headers[number % 3]))
+        (uuid4(), OutgoingMessage("loop.halted", f"acme/{number % 3}", bytes([number]) * number, headers[number % 3]))
         for number in range(20)
     ]
     pg = await asyncpg.connect(dsn)
@@ -131,7 +131,7 @@ async def test_sql_and_python_read_the_same_messages_or_none(postgres_dsn: str) 
 
 
 def packed(values: list[bytes]) -> tuple[bytes, bytes]:
-    (row,) = pack([(uuid4(), Message("t", "k", value, (("h", "v"),))) for value in values], 4)
+    (row,) = pack([(uuid4(), OutgoingMessage("t", "k", value, (("h", "v"),))) for value in values], 4)
     return row.event_ids, row.messages
 
 
@@ -140,7 +140,7 @@ async def test_an_unreadable_row_waits_while_the_others_leave(postgres_dsn: str)
     store, bus, metrics = SqlStore(engine, SCHEMA), FakeBus(), Metrics("scratch")
     relay = Relay(store, bus, "one", store.shards, metrics)
     pg = await asyncpg.connect(postgres_dsn)
-    shards, topics, keys, ids, packed = insert_parameters([(uuid4(), Message("t", "k", b"v", ()))], 4)
+    shards, topics, keys, ids, packed = insert_parameters([(uuid4(), OutgoingMessage("t", "k", b"v", ()))], 4)
     broken = [shards, topics, keys, ids, [packed[0] + b"\0"]]
     await pg.execute(insert_statement(SCHEMA, ("$1", "$2", "$3", "$4", "$5")), *broken)
     async with store.begin() as tx:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ratchet_local.bounded_flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
 from shared.messaging.producer import KafkaProducer
@@ -60,7 +60,7 @@ class DiscardingBus:
         self.most_bytes = 0
         self.most_rss = 0
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         self.most_bytes = max(self.most_bytes, sum(len(message.value) for message in messages))
         self.most_rss = max(self.most_rss, psutil.Process().memory_info().rss)
         return [SendResult.SENT] * len(messages)

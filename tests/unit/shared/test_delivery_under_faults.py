@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.errors import Permanent, Retryable
 from shared.events.feedback import FeedbackCreated
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
@@ -322,7 +322,7 @@ class IdempotentProducer(Loop):
 class Hanging(FakeBus):
     hangs = False
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         self.hangs = self.hangs or (self.down and bool(messages))
         return [SendResult.UNANSWERED] * len(messages) if self.hangs else await super().send(messages)
 

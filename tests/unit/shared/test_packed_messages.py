@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Permanent
-from shared.events.message import EncodedMessage, Message, cloudevent_headers, encoded_cloudevent_headers
+from shared.events.message import EncodedMessage, OutgoingMessage, cloudevent_headers, encoded_cloudevent_headers
 from shared.messaging.packed_messages import ROW_BYTES, Unreadable, pack, shard_of, unpack
 from shared.messaging.sql_outbox import insert_parameters
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 MESSAGES = st.lists(
     st.builds(
-        Message,
+        OutgoingMessage,
         st.sampled_from(["a", "b"]),
         st.sampled_from(["k", "l", ""]),
         st.binary(max_size=50) | st.sampled_from([b"x" * 100_000, b"y" * ROW_BYTES]),
@@ -28,7 +28,7 @@ MESSAGES = st.lists(
 
 
 @given(MESSAGES)
-def test_every_message_is_unpacked_once_in_the_order_of_its_key(messages: list[Message]) -> None:
+def test_every_message_is_unpacked_once_in_the_order_of_its_key(messages: list[OutgoingMessage]) -> None:
     ids = [uuid4() for _ in messages]
     rows = pack(list(zip(ids, messages, strict=True)), 4)
     found = []
@@ -43,12 +43,12 @@ def test_every_message_is_unpacked_once_in_the_order_of_its_key(messages: list[M
         assert [message for _, message in found if _key(message) == (topic, key)] == list(of_key)
 
 
-def _key(message: Message) -> tuple[str, str]:
+def _key(message: OutgoingMessage) -> tuple[str, str]:
     return message.topic, message.key
 
 
 @given(MESSAGES, st.data())
-def test_sent_messages_are_omitted(messages: list[Message], data: st.DataObject) -> None:
+def test_sent_messages_are_omitted(messages: list[OutgoingMessage], data: st.DataObject) -> None:
     for row in pack([(uuid4(), message) for message in messages], 4):
         every = unpack(row.topic, row.key, len(row.event_ids), row.messages)
         first = data.draw(st.integers(0, len(every)))
@@ -56,7 +56,7 @@ def test_sent_messages_are_omitted(messages: list[Message], data: st.DataObject)
 
 
 @given(MESSAGES.filter(len), st.data())
-def test_a_damaged_row_is_never_read_in_part(messages: list[Message], data: st.DataObject) -> None:
+def test_a_damaged_row_is_never_read_in_part(messages: list[OutgoingMessage], data: st.DataObject) -> None:
     row = pack([(uuid4(), message) for message in messages], 4)[0]
     cut = data.draw(st.integers(0, len(row.messages) - 1))
     with pytest.raises(Unreadable):
@@ -73,17 +73,17 @@ def test_any_bytes_are_unpacked_or_rejected(content: bytes, count: int) -> None:
 
 def test_a_header_with_a_nul_is_refused_before_it_is_stored() -> None:
     with pytest.raises(Permanent, match="NUL"):
-        pack([(uuid4(), Message("t", "k", b"", (("a", "b\0c"),)))], 4)
+        pack([(uuid4(), OutgoingMessage("t", "k", b"", (("a", "b\0c"),)))], 4)
 
 
 def test_event_ids_are_given_as_uuids_or_as_text() -> None:
-    event_id, message = uuid4(), Message("t", "k", b"v", ())
+    event_id, message = uuid4(), OutgoingMessage("t", "k", b"v", ())
     assert pack([(event_id, message)], 4) == pack([(str(event_id), message)], 4)
 
 
 def test_parameters_are_columns() -> None:
     assert insert_parameters([], 4) == ([], [], [], [], [])
-    shards, topics, keys, ids, packed = insert_parameters([(uuid4(), Message("t", "k", b"v", ()))] * 2, 4)
+    shards, topics, keys, ids, packed = insert_parameters([(uuid4(), OutgoingMessage("t", "k", b"v", ()))] * 2, 4)
     assert (shards, topics, keys) == ([shard_of("k", 4)], ["t"], ["k"])
     assert (len(ids[0]), len(packed[0])) == (32, 18)
 
@@ -97,7 +97,7 @@ def test_headers_that_are_encoded_at_once_are_the_same(
 ) -> None:
     encoded = encoded_cloudevent_headers(event_id, "type", "source", time.isoformat(), subject, traceparent)
     general = cloudevent_headers(event_id, "type", "source", time, subject, event_id, traceparent=traceparent)
-    message = Message("t", "k", b"v", general)
+    message = OutgoingMessage("t", "k", b"v", general)
     assert EncodedMessage("t", "k", b"v", encoded).decoded() == message
     assert pack([(event_id, EncodedMessage("t", "k", b"v", encoded))], 4) == pack([(event_id, message)], 4)
 

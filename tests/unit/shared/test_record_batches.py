@@ -12,7 +12,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.flow_control import NoFlow
 from shared.messaging.record_batches import FILLED_BYTES, BatchSender
 from shared.messaging.send_result import SendResult
@@ -62,11 +62,11 @@ class FakeProducer:
         return future
 
 
-def message(key: str, value: bytes, topic: str = "t") -> Message:
-    return Message(topic, key, value, (("h", "v"),))
+def message(key: str, value: bytes, topic: str = "t") -> OutgoingMessage:
+    return OutgoingMessage(topic, key, value, (("h", "v"),))
 
 
-async def send(producer: FakeProducer, messages: list[Message], flow: Any = None) -> BatchSender:
+async def send(producer: FakeProducer, messages: list[OutgoingMessage], flow: Any = None) -> BatchSender:
     deadline = asyncio.get_running_loop().time() + 0.2
     sender = BatchSender(producer, flow or NoFlow(), messages, deadline, 0.1)
     await sender.send()

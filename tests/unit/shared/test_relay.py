@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from shared.errors import Permanent
-from shared.events.message import MAX_PAYLOAD, Message
+from shared.events.message import MAX_PAYLOAD, OutgoingMessage
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.relay import BATCH_BYTES, Relay, sent_progress
 from shared.messaging.send_result import SendResult
@@ -65,7 +65,7 @@ async def test_relay_waits_for_an_unavailable_bus() -> None:
     await cancel_all([task])
 
 
-def _is_poison(message: Message) -> bool:
+def _is_poison(message: OutgoingMessage) -> bool:
     return message.key == "acme/bot-1" and b'"value":3.0' in message.value
 
 
@@ -113,7 +113,7 @@ async def test_unreadable_row_is_reported_and_blocks_nothing() -> None:
 
 
 def test_progress_stops_at_unacknowledged_messages_across_rows_of_a_key() -> None:
-    one = (Message("t", "k", b"", ()),)
+    one = (OutgoingMessage("t", "k", b"", ()),)
     rows = [
         Pending(1, "t", "k", 4, 0, one * 3),
         Pending(2, "t", "other", 0, 0, one * 2),
@@ -137,7 +137,7 @@ def test_order_of_each_key_is_kept_with_any_bus_results(keys: list[tuple[int, st
         bus.result_of = lambda _: next(coming, SendResult.SENT)
         async with store.begin() as tx:
             for number, (key, topic) in enumerate(keys):
-                tx.messages.append(Message(topic, str(key), str(number).encode(), ()))
+                tx.messages.append(OutgoingMessage(topic, str(key), str(number).encode(), ()))
         hours = count(0, 3600)
         relay = Relay(store, bus, "one", store.shards, Metrics("scratch"), monotonic=lambda: next(hours))
         tokens = await store.lease(store.shards, "one", 60)
@@ -156,10 +156,10 @@ def test_a_batch_is_bounded_by_bytes(sizes: list[int]) -> None:
     async def play() -> None:
         store, bus = FakeStore(), FakeBus()
         async with store.begin() as tx:
-            tx.messages += [Message("t", "k", b"x" * size, ()) for size in sizes]
+            tx.messages += [OutgoingMessage("t", "k", b"x" * size, ()) for size in sizes]
         batches: list[int] = []
 
-        async def send(messages: Sequence[Message]) -> list[SendResult]:
+        async def send(messages: Sequence[OutgoingMessage]) -> list[SendResult]:
             batches.append(sum(len(message.value) for message in messages))
             return [SendResult.SENT] * len(messages)
 

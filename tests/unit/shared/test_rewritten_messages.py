@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.packed_messages import Unreadable, pack, rewrite_messages, unpack
 
 PAYLOADS = st.lists(st.sampled_from([b"keep", b"change", b"remove", b""]), min_size=1, max_size=20)
@@ -16,7 +16,8 @@ PAYLOADS = st.lists(st.sampled_from([b"keep", b"change", b"remove", b""]), min_s
 def test_rest_of_a_row_stays_as_it_is(payloads: list[bytes], sent: int) -> None:
     sent = min(sent, len(payloads))
     messages = [
-        (UUID(int=number), Message("t", "k", payload, (("n", str(number)),))) for number, payload in enumerate(payloads)
+        (UUID(int=number), OutgoingMessage("t", "k", payload, (("n", str(number)),)))
+        for number, payload in enumerate(payloads)
     ]
     (row,) = pack(messages, 1)
     new = rewrite_messages(

@@ -11,7 +11,7 @@ MAX_PAYLOAD = 900_000
 Headers = tuple[tuple[str, str], ...]
 
 
-class Message(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """A message to send: CloudEvents attributes as headers, the event's JSON as value."""
 
     topic: str
@@ -28,10 +28,10 @@ class EncodedMessage(NamedTuple):
     value: bytes
     headers: bytes
 
-    def decoded(self) -> Message:
+    def decoded(self) -> OutgoingMessage:
         """Return the message with its headers in pairs."""
         parts = self.headers.decode().split("\0")
-        return Message(self.topic, self.key, self.value, tuple(zip(parts[::2], parts[1::2], strict=True)))
+        return OutgoingMessage(self.topic, self.key, self.value, tuple(zip(parts[::2], parts[1::2], strict=True)))
 
 
 def cloudevent_headers(

@@ -13,7 +13,7 @@ from shared.errors import Malformed, Permanent, UnknownMajor
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
 from shared.events.feedback_structs import DECODERS, REFUSED
-from shared.events.message import MAX_PAYLOAD, Message, cloudevent_headers
+from shared.events.message import MAX_PAYLOAD, OutgoingMessage, cloudevent_headers
 
 Headers = Sequence[tuple[str, bytes]]
 E = TypeVar("E", covariant=True)
@@ -56,7 +56,7 @@ class Received(NamedTuple, Generic[E]):
         return Envelope(id, time, source, event, self.correlation_id, str(self.id), self.traceparent)
 
 
-def encode(envelope: Envelope[Event]) -> Message:
+def encode(envelope: Envelope[Event]) -> OutgoingMessage:
     """Return the message of `envelope`. Raises Permanent if it is too large for Kafka, before it enters the outbox."""
     event = envelope.event
     value = event.__pydantic_serializer__.to_json(event)
@@ -72,7 +72,7 @@ def encode(envelope: Envelope[Event]) -> Message:
         envelope.causation_id,
         envelope.traceparent,
     )
-    return Message(event.topic, event.key, value, headers)
+    return OutgoingMessage(event.topic, event.key, value, headers)
 
 
 def decode(record: Record, structs: bool = False) -> Received[Any]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.errors import Permanent, reason_of
 from shared.events import derived_id
-from shared.events.message import MAX_PAYLOAD, Message
+from shared.events.message import MAX_PAYLOAD, OutgoingMessage
 from shared.messaging.cloudevents import Record
 from shared.messaging.redaction import without_secrets
 from shared.messaging.topics import dead_letters_of
@@ -63,7 +63,7 @@ def detail_of(error: BaseException) -> str:
     return printable(text, _MAX_DETAIL) or type(error).__name__
 
 
-def mirror_message(letter: DeadLetter) -> Message:
+def mirror_message(letter: DeadLetter) -> OutgoingMessage:
     """Return the message that mirrors `letter`: the original payload, with its origin and the reason as headers.
 
     Whatever might make Kafka reject it is cut, or it would block the outbox; the database row holds all of it.
@@ -77,7 +77,7 @@ def mirror_message(letter: DeadLetter) -> Message:
         ("dlq_reason", letter.reason),
     )
     payload = without_secrets(letter.payload)[:MAX_PAYLOAD]
-    return Message(dead_letters_of(letter.topic), _safe_text(letter.key or b""), payload, headers)
+    return OutgoingMessage(dead_letters_of(letter.topic), _safe_text(letter.key or b""), payload, headers)
 
 
 def _safe_text(value: bytes) -> str:

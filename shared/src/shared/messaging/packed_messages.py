@@ -11,7 +11,7 @@ from uuid import UUID
 from zlib import crc32
 
 from shared.errors import Permanent
-from shared.events.message import EncodedMessage, Headers, Message
+from shared.events.message import EncodedMessage, Headers, OutgoingMessage
 
 ROW_BYTES = 256 * 1024
 """Maximum size of `PackedRow.messages`; a single message may be larger."""
@@ -40,7 +40,7 @@ def shard_of(key: str, shards: int) -> int:
     return crc32(key.encode()) % shards
 
 
-def pack(messages: Iterable[tuple[UUID | str, Message | EncodedMessage]], shards: int) -> list[PackedRow]:
+def pack(messages: Iterable[tuple[UUID | str, OutgoingMessage | EncodedMessage]], shards: int) -> list[PackedRow]:
     """Return the rows of messages with their event ids; `shards` is the number of relay shards.
 
     Messages of a topic and key share rows of at most `ROW_BYTES`, in the order given. Raises Permanent if a header
@@ -62,12 +62,12 @@ def pack(messages: Iterable[tuple[UUID | str, Message | EncodedMessage]], shards
     return [row.packed(shards) for row in rows]
 
 
-def unpack(row_topic: str, row_key: str, event_ids: int, messages: bytes, first: int = 0) -> list[Message]:
+def unpack(row_topic: str, row_key: str, event_ids: int, messages: bytes, first: int = 0) -> list[OutgoingMessage]:
     """Return the messages of a row, without the `first` ones; `event_ids` is the size of the row's event ids in bytes.
 
     Raises Unreadable unless the row holds exactly one message for each event id.
     """
-    found: list[Message] = []
+    found: list[OutgoingMessage] = []
     count, at, end = 0, 0, len(messages)
     while at < end:
         if at + _SIZES.size > end:
@@ -78,7 +78,7 @@ def unpack(row_topic: str, row_key: str, event_ids: int, messages: bytes, first:
             raise Unreadable(f"message {count + 1} is longer than its row")
         if count >= first:
             headers = _decode_headers(messages[at + _SIZES.size : start])
-            found.append(Message(row_topic, row_key, messages[start : start + size], headers))
+            found.append(OutgoingMessage(row_topic, row_key, messages[start : start + size], headers))
         count, at = count + 1, start + size
     if count * ID_BYTES != event_ids:
         raise Unreadable(f"{count} messages have event ids of {event_ids} bytes")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.record_batches import BatchSender
 from shared.messaging.security import security_options
@@ -36,7 +36,7 @@ class KafkaProducer:
         self._producer: AIOKafkaProducer | None = None
         self._log = logger(__name__)
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         """Send `messages`, those of a key in order; return the result of each within `BATCH_TIMEOUT_S`."""
         deadline = asyncio.get_running_loop().time() + BATCH_TIMEOUT_S
         try:

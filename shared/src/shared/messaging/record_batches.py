@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTopicError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.flow_control import Flow
 from shared.messaging.send_result import SendResult
 
@@ -34,7 +34,12 @@ class BatchSender:
     """
 
     def __init__(
-        self, producer: AIOKafkaProducer, flow: Flow, messages: Sequence[Message], deadline: float, timeout: float
+        self,
+        producer: AIOKafkaProducer,
+        flow: Flow,
+        messages: Sequence[OutgoingMessage],
+        deadline: float,
+        timeout: float,
     ) -> None:
         """`deadline` (of the loop's clock) ends all; a batch is acknowledged within `timeout` seconds."""
         self.results = [SendResult.NO_ROOM] * len(messages)
@@ -162,7 +167,7 @@ class BatchSender:
         return max(0.0, min(self._timeout, self._deadline - asyncio.get_running_loop().time()))
 
 
-def _append(batch: Any, message: Message) -> None:
+def _append(batch: Any, message: OutgoingMessage) -> None:
     """Add a message to a batch. Raises ValueError if the batch is full."""
     headers = [(name, value.encode()) for name, value in message.headers]
     if batch.append(timestamp=None, key=message.key.encode(), value=message.value, headers=headers) is None:

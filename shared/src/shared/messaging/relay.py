@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Protocol
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.outbox_holds import NOTHING_HELD, OutboxHolds
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending, Progress
@@ -41,7 +41,7 @@ class PollIntervals:
 class Producer(Protocol):
     """Sends messages to the bus."""
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         """Send messages, those of a key in order; return the result of each before a lease ends. Never raises."""
         ...
 
@@ -156,7 +156,7 @@ class Relay:
         self._hold_back(messages, results)
         return sum(done.sent - done.first for done in progress) == len(messages)
 
-    def _hold_back(self, messages: Sequence[Message], results: Sequence[SendResult]) -> None:
+    def _hold_back(self, messages: Sequence[OutgoingMessage], results: Sequence[SendResult]) -> None:
         failed = self._holds.update([(message.topic, message.key) for message in messages], results, self._monotonic())
         if failed:
             self._metrics.relay_errors.inc()

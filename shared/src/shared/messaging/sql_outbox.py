@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events.message import EncodedMessage, Message
+from shared.events.message import EncodedMessage, OutgoingMessage
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.packed_messages import ID_BYTES, PackedRow, Unreadable, pack, unpack
 from shared.messaging.store import Pending, Progress
@@ -29,7 +29,7 @@ def insert_statement(schema: str, placeholders: Sequence[str]) -> str:
 
 
 def insert_parameters(
-    messages: Iterable[tuple[UUID | str, Message | EncodedMessage]], shards: int
+    messages: Iterable[tuple[UUID | str, OutgoingMessage | EncodedMessage]], shards: int
 ) -> tuple[list[Any], ...]:
     """Return the parameters of `insert_statement` for messages with their event ids, packed into few rows (pure)."""
     rows = pack(messages, shards)
@@ -91,7 +91,9 @@ class OutboxStatements:
         self._set_aside = text(f"UPDATE {schema}.outbox SET set_aside_at = now() WHERE id = ANY(:ids)")
         self._count_set_aside = text(f"SELECT count(*) FROM {schema}.outbox WHERE set_aside_at IS NOT NULL")
 
-    async def add(self, conn: AsyncConnection, shards: int, messages: Iterable[tuple[UUID | str, Message]]) -> None:
+    async def add(
+        self, conn: AsyncConnection, shards: int, messages: Iterable[tuple[UUID | str, OutgoingMessage]]
+    ) -> None:
         """Add messages with their event ids; `shards` is the number of relay shards."""
         columns = insert_parameters(messages, shards)
         await conn.execute(self._add, dict(zip(PackedRow._fields, columns, strict=True)))

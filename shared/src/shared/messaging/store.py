@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import Envelope
 from shared.events.base import Event
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import Received
 from shared.messaging.consumed_positions import Gap, Partition
 from shared.messaging.dead_letters import DeadLetter
@@ -29,7 +29,7 @@ class Pending(NamedTuple):
     key: str
     first: int
     size: int
-    messages: tuple[Message, ...]
+    messages: tuple[OutgoingMessage, ...]
     fault: str | None = None
 
 

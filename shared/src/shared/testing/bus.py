@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.send_result import SendResult
 
 Partition = tuple[str, int]
@@ -72,9 +72,9 @@ class FakeBus:
         self.log: dict[Partition, list[FakeRecord]] = defaultdict(list)
         self.groups: dict[str, _Group] = {}
         self.down = False
-        self.result_of: Callable[[Message], SendResult] = lambda _: SendResult.SENT
+        self.result_of: Callable[[OutgoingMessage], SendResult] = lambda _: SendResult.SENT
 
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SendResult]:
         failed: set[tuple[str, str]] = set()
         results = []
         for message in messages:
@@ -84,7 +84,7 @@ class FakeBus:
                 failed.add(key)
         return results
 
-    def _send(self, message: Message) -> SendResult:
+    def _send(self, message: OutgoingMessage) -> SendResult:
         result = SendResult.UNANSWERED if self.down else self.result_of(message)
         if result is SendResult.SENT:
             headers = tuple((name, value.encode()) for name, value in message.headers)

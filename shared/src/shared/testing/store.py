@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import Envelope
 from shared.events.base import Event
-from shared.events.message import Message
+from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import encode
 from shared.messaging.consumed_positions import ABSENT, Gap, Partition
 from shared.messaging.dead_letters import DeadLetter, mirror_message
@@ -34,7 +34,7 @@ class OutboxRow:
     set_aside: bool = False
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[OutgoingMessage]:
         """All messages of the row. Raises Unreadable."""
         return unpack(self.packed.topic, self.packed.key, len(self.packed.event_ids), self.packed.messages)
 
@@ -47,7 +47,7 @@ class OutboxMessage(NamedTuple):
     """A message of the outbox, with the id of its row."""
 
     id: int
-    message: Message
+    message: OutgoingMessage
     sent: bool
 
 
@@ -85,7 +85,7 @@ class FakeTx:
         self._store = store
         self.emitted = False
         self.claimed: set[tuple[str, UUID]] = set()
-        self.messages: list[Message] = []
+        self.messages: list[OutgoingMessage] = []
         self.letters: dict[UUID, Letter] = {}
         self.pauses: dict[str, str | None] = {}
         self.moved: dict[tuple[str, Partition], int | None] = {}
