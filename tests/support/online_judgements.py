@@ -1,6 +1,7 @@
 """Online judging without Kafka and HTTP: handlers and service on one database, with a judge that is a function."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -39,12 +40,14 @@ class FakeJudge:
     def __init__(self, respond: Callable[[JudgedText], float]) -> None:
         self.respond = respond
         self.judged: list[JudgedText] = []
+        self.before_reply: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
 
     async def score(self, definition: JudgeDefinition, judged: JudgedText, ledger: SpendLedger) -> float:
         try:
-            reserved = ledger.reserve(100, 100)
+            reserved = await ledger.reserve_call(100, 100)
         except BudgetExceeded as error:
             raise UnknownScore(str(error)) from None
+        await self.before_reply()
         self.judged.append(judged)
         ledger.record_call(reserved, (90, 10))
         return self.respond(judged)

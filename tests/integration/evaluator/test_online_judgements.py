@@ -24,6 +24,7 @@ from ratchet_evaluation.domain.judges.judged_text import JudgedText
 from shared.events.erasure import subject_key
 from shared.events.feedback import Consent, Replaced
 from tests.support.evaluator_workers import add_keys, connect
+from tests.support.eventually import eventually
 from tests.support.judges import rubric_judge
 from tests.support.online_judgements import ANCHORS, BOT, Judging, executed, said
 
@@ -256,6 +257,72 @@ async def test_two_instances_share_the_queue(judging: Judging, engine: AsyncEngi
     await asyncio.gather(judging.judge_all(), other.judge_all())
     assert len(judging.judge.judged) + len(other.judge.judged) == 12
     assert len(await judging.emitted("feedback.submitted")) == 12
+
+
+@pytest.mark.parametrize("rule", [{"daily_calls": 3}, {"daily_tokens": 500}, {"daily_usd": 0.00085}])
+async def test_judgements_at_the_same_time_keep_the_budget_together(
+    judging: Judging, engine: AsyncEngine, rule: dict[str, Any]
+) -> None:
+    await judging.set_up(**rule)
+    await judging.receive(*(executed(number) for number in range(8)))
+    instances = [judging, *(Judging(engine) for _ in range(3))]
+    running = asyncio.Event()
+    for instance in instances:
+        instance.judge.before_reply = running.wait
+    calls = [asyncio.create_task(instance.service.judge_next()) for instance in instances]
+    await eventually(lambda: any(task.done() for task in calls))
+    running.set()
+    await asyncio.gather(*calls)
+    assert 2 <= sum(len(instance.judge.judged) for instance in instances) <= 3
+    for instance in instances:
+        await instance.judge_all()
+    [row] = await judging.rows(
+        "SELECT sum(calls) AS calls, sum(input_tokens + output_tokens) AS tokens, sum(usd) AS usd,"
+        " sum(held_tokens) AS held FROM evaluator.judgements"
+    )
+    assert row.held == 0
+    spent = {"daily_calls": row.calls, "daily_tokens": row.tokens, "daily_usd": row.usd}
+    assert all(spent[name] <= limit for name, limit in rule.items())
+    assert len(await judging.emitted("feedback.submitted")) == row.calls >= 3
+
+
+async def test_what_an_instance_held_that_died_counts_as_used(judging: Judging) -> None:
+    await judging.set_up(daily_tokens=390)
+    await judging.receive(executed(1), executed(2))
+    judging.judge.before_reply = asyncio.Event().wait
+    dead = asyncio.create_task(judging.service.judge_next())
+    await eventually(lambda: judging.rows("SELECT 1 FROM evaluator.judgements WHERE held_tokens = 200"))
+    dead.cancel()
+    await asyncio.gather(dead, return_exceptions=True)
+    judging.clock.advance(timedelta(minutes=11))
+    judging.judge.before_reply = lambda: asyncio.sleep(0)
+    await judging.judge_all()
+    assert judging.judge.judged == []  # 200 of 390 tokens are used: another call may use 200
+    rows = await judging.rows("SELECT sum(input_tokens + held_tokens) AS used FROM evaluator.judgements")
+    assert rows[0].used == 200
+
+
+async def test_anchors_are_scored_every_day_although_nothing_else_is_judged(
+    judging: Judging, engine: AsyncEngine
+) -> None:
+    await judging.set_up(anchors=ANCHORS)
+    other = Judging(engine)
+    await asyncio.gather(judging.service.queue_due_anchors(), other.service.queue_due_anchors())
+    assert await judging.judge_all() == 2  # the first scores
+    await judging.service.queue_due_anchors()
+    assert await judging.judge_all() == 0
+    for day in range(2):
+        judging.clock.advance(timedelta(days=1, seconds=1))
+        other.clock.advance(timedelta(days=1, seconds=1))
+        judging.judge.respond = lambda judged: 0.25
+        await asyncio.gather(judging.service.queue_due_anchors(), other.service.queue_due_anchors())
+        assert await judging.judge_all() == 2
+        anchored = await judging.emitted("judge.anchored")
+        assert [(event.score, event.first) for event in anchored] == [(0.25, 0.75)] * 2 * (day + 1)
+    await judging.set_up(anchors=ANCHORS, rate=0.0)
+    judging.clock.advance(timedelta(days=2))
+    await judging.service.queue_due_anchors()
+    assert await judging.judge_all() == 0
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class ModelClient:
         for attempt in range(ATTEMPTS):
             async with self._places:
                 await self._pace.wait()
-                reserved = self._reserve(ledger, body, content)
+                reserved = await self._reserve(ledger, body, content)
                 try:
                     found, reason, wait_s = await self._try(path, content, ledger, reserved)
                 except asyncio.CancelledError:
@@ -74,11 +74,13 @@ class ModelClient:
                 await self._sleep(min(wait_s or 2.0**attempt, _LONGEST_WAIT_S))
         raise UnknownScore(f"{reason}, {ATTEMPTS} times")
 
-    def _reserve(self, ledger: SpendLedger, body: Mapping[str, Json], content: bytes) -> JudgeSpend:
+    async def _reserve(self, ledger: SpendLedger, body: Mapping[str, Json], content: bytes) -> JudgeSpend:
         default = 0 if "input" in body else _DEFAULT_OUTPUT
         most = body.get("max_completion_tokens", body.get("max_tokens", default))
         try:
-            return ledger.reserve(most_input_tokens(content), most if isinstance(most, int) else _DEFAULT_OUTPUT)
+            return await ledger.reserve_call(
+                most_input_tokens(content), most if isinstance(most, int) else _DEFAULT_OUTPUT
+            )
         except BudgetExceeded as error:
             raise UnknownScore(str(error)) from None
 

@@ -77,6 +77,7 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
                 judges.run,
                 lambda: run_every(3600.0, lambda: _sweep(platform)),
                 lambda: run_every(300.0, judges.drop_stale),
+                lambda: run_every(600.0, judges.queue_due_anchors),
             ),
             close=(connections.close,),
         )

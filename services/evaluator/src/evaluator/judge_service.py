@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evaluator.domain.online_judgements import (
-    SCORES_PER_ANCHOR,
     JudgingRule,
     NewJudgement,
     TargetScopeKey,
-    anchor_id,
-    anchor_judgement,
     feedback_body,
 )
+from evaluator.judge_anchors import queue_anchors_after_score, queue_due_anchors
+from evaluator.judge_budget import JudgementLedger
 from evaluator.storage.evaluations import EvaluationRunRepository
 from evaluator.storage.judgement_spend import JudgementCounts, JudgementSpendRepository
 from evaluator.storage.judgements import JudgementRepository, LeasedJudgement
@@ -22,7 +21,7 @@ from evaluator.storage.judges import JudgeRepository
 from evaluator.storage.submission_keys import find_submission_keys
 from ratchet.signing import secret_hash, submission_signature
 from ratchet_evaluation.domain.judges.definition import JudgeDefinition, JudgeMethod
-from ratchet_evaluation.domain.judges.spend import JudgeSpend, SpendLedger, SpendLimit
+from ratchet_evaluation.domain.judges.spend import SpendLedger
 from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
 from ratchet_evaluation.judges.panel import JudgePanel, JudgeScore
 from ratchet_evaluation.judges.rubric_judge import Judge
@@ -104,13 +103,15 @@ class JudgeService:
                 return False
             scope = leased.judgement.scope
             judge = await _judge_of(tx, leased.judgement)
-            ledger = await self._ledger(tx, leased.judgement, rules, today)
+            ledger = self._ledger(leased.judgement, rules, today)
         score = await self._score(judge, leased, ledger)
-        if ledger.refused and score.value is None and not ledger.spend.calls and leased.judgement.purpose != "run":
-            self._exhausted[scope] = today
+        is_refused = ledger.refused and score.value is None and not ledger.spend.calls
+        if is_refused and (ledger.may_return or leased.judgement.purpose != "run"):
+            if not ledger.may_return:
+                self._exhausted[scope] = today
             async with self._store.begin() as tx:
                 await JudgementRepository(tx.conn).release(leased.judgement.id)
-            return True
+            return not ledger.may_return
         async with self._store.begin() as tx:
             await self._finish(tx, leased.judgement, score, ledger)
         return True
@@ -129,6 +130,13 @@ class JudgeService:
             return "today's budget is used up: the next call may exceed it"
         return used_up(rule, await JudgementSpendRepository(tx.conn).count_of_target(rule.scope, today))
 
+    async def queue_due_anchors(self) -> None:
+        """Queue the anchors that are due by the clock."""
+        async with self._store.begin() as tx:
+            queued = await queue_due_anchors(tx, self._clock.now())
+        if queued:
+            self.notify()
+
     async def drop_stale(self) -> None:
         """Drop what waits for too long, and delete old results."""
         now = self._clock.now()
@@ -136,20 +144,13 @@ class JudgeService:
             await JudgementRepository(tx.conn).drop_stale(now)
             await JudgementRepository(tx.conn).delete_before(now - RESULTS_KEPT)
 
-    async def _ledger(
-        self, tx: Tx, judgement: NewJudgement, rules: Sequence[JudgingRule], today: datetime
-    ) -> SpendLedger:
-        """Return the ledger of one judgement: what is left of its target's or its run's budget, and of the day's."""
+    def _ledger(self, judgement: NewJudgement, rules: Sequence[JudgingRule], today: datetime) -> JudgementLedger:
+        """Return the ledger of one judgement: it reserves each call in what all instances share."""
         assert self._tools is not None
-        repository, endpoint = JudgementSpendRepository(tx.conn), self._tools.endpoint
-        spent_today = (await repository.count_all(today)).spend
-        if judgement.evaluation_id is not None:
-            used = await repository.spend_of_evaluation(judgement.evaluation_id)
-            return SpendLedger(_left(endpoint.run_limit, used), endpoint.day_limit, endpoint.prices, spent_today)
-        rule = next(rule for rule in rules if rule.scope == judgement.scope)
-        used = (await repository.count_of_target(rule.scope, today)).spend
-        left = _left(SpendLimit(rule.daily_tokens, rule.daily_usd), used)
-        return SpendLedger(left, endpoint.day_limit, endpoint.prices, spent_today, "target")
+        rule = None
+        if judgement.evaluation_id is None:
+            rule = next(rule for rule in rules if rule.scope == judgement.scope)
+        return JudgementLedger(self._store, self._tools.endpoint, judgement, rule, today)
 
     async def _score(self, judge: JudgeDefinition | None, leased: LeasedJudgement, ledger: SpendLedger) -> JudgeScore:
         assert self._tools is not None
@@ -171,7 +172,7 @@ class JudgeService:
             return
         if judgement.purpose == "online":
             await tx.emit(await self._submission(tx, judgement, score.value, now))
-            await self._queue_anchors(tx, judgement, now)
+            await queue_anchors_after_score(tx, judgement, now)
         elif first is not None:
             await tx.emit(self._anchored(judgement, score.value, first, now))
 
@@ -199,22 +200,6 @@ class JudgeService:
         )  # fmt: skip
         return Envelope(derived_id("anchored", str(judgement.id)), now, self._source, event, str(judgement.id))
 
-    async def _queue_anchors(self, tx: Tx, judgement: NewJudgement, now: datetime) -> None:
-        """Queue the first scores of anchors that have none, and one anchor again after every five scores."""
-        repository, scope = JudgementRepository(tx.conn), judgement.scope
-        judge = await JudgeRepository(tx.conn).get_judge(scope.project, scope.environment, judgement.judge)
-        if judge is None or not judge.anchors or judge.definition.digest != judgement.digest:
-            return
-        scores, counts = await repository.count_judged(judgement.scope, judgement.digest)
-        target, at = judgement.scope.target, judgement.occurred_at
-        missing = [anchor for anchor in judge.anchors if anchor_id(anchor) not in counts]
-        queued = [anchor_judgement(judge, target, anchor, 0, at) for anchor in missing]
-        if not queued and scores % SCORES_PER_ANCHOR == 0:
-            least = min(judge.anchors, key=lambda anchor: counts[anchor_id(anchor)])
-            queued = [anchor_judgement(judge, target, least, counts[anchor_id(least)], at)]
-        if queued:
-            await repository.add(queued, now)
-
 
 async def _judge_of(tx: Tx, judgement: NewJudgement) -> JudgeDefinition | None:
     """Return the judge of a judgement: that of its evaluation, else the current one of this name."""
@@ -225,12 +210,6 @@ async def _judge_of(tx: Tx, judgement: NewJudgement) -> JudgeDefinition | None:
         return next((judge for judge in judges if judge.digest == judgement.digest), None)
     found = await JudgeRepository(tx.conn).get_judge(scope.project, scope.environment, judgement.judge)
     return None if found is None else found.definition
-
-
-def _left(limit: SpendLimit, used: JudgeSpend) -> SpendLimit:
-    """Return what is left of a limit."""
-    tokens = None if limit.tokens is None else limit.tokens - used.tokens
-    return SpendLimit(tokens, None if limit.usd is None else limit.usd - (used.usd or 0.0))
 
 
 def midnight(now: datetime) -> datetime:

@@ -114,6 +114,15 @@ class SpendLedger:
         self._reserved += most
         return most
 
+    async def reserve_call(self, input_tokens: int, output_tokens: int) -> JudgeSpend:
+        """Reserve a call where its budget is kept: here in memory. Raises BudgetExceeded."""
+        return self.reserve(input_tokens, output_tokens)
+
+    @property
+    def held(self) -> JudgeSpend:
+        """What was used, and what calls that run may use."""
+        return self.spend + self._reserved
+
     def record_call(self, reserved: JudgeSpend, usage: tuple[int, int] | None) -> JudgeSpend:
         """Replace a reservation by the tokens that the call reported; by itself if it reported none. Return them."""
         spent = self._spend(*(usage or (reserved.input_tokens, reserved.output_tokens)), estimated=usage is None)

@@ -78,6 +78,9 @@ judgements = Table(
     Column("output_tokens", Integer, nullable=False, server_default="0"),
     Column("usd", Float),
     Column("evaluation_id", Uuid),
+    Column("held_calls", Integer, nullable=False, server_default="0"),
+    Column("held_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("held_usd", Float),
     CheckConstraint("purpose IN ('online', 'anchor', 'run')", name="purpose"),
     CheckConstraint("state IN ('waiting', 'known', 'unknown', 'dropped')", name="state"),
     CheckConstraint("(state = 'known') = (score IS NOT NULL)", name="score"),
@@ -89,7 +92,10 @@ judgements = Table(
     Index("ix_judgements_evaluation", "evaluation_id", postgresql_where=text("evaluation_id IS NOT NULL")),
     Index("ix_judgements_execution", "project", "environment", "execution_id"),
 )
-"""`judged` has the texts while the judgement waits. `subject` is the key of the user whose execution it is."""
+"""`judged` has the texts while the judgement waits. `subject` is the key of the user whose execution it is.
+
+`held_…`: the most that its calls may use while they run.
+"""
 
 judged_opinions = Table(
     "judged_opinions",

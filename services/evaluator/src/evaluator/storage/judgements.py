@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, text
+from sqlalchemy import ColumnElement, Row, delete, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,8 @@ from ratchet_evaluation.domain.judges.judged_text import judged_text_from_json
 from ratchet_evaluation.domain.judges.spend import JudgeSpend
 
 _CHUNK = 500
+_NOTHING_HELD: dict[str, Any] = {"held_calls": 0, "held_tokens": 0, "held_usd": None}
+# What an instance held that died counts as used.
 # Of a target, the segment with the fewest judgements today is next; in it, the highest priority.
 _LEASE = text(
     """WITH next AS (
@@ -37,7 +39,9 @@ _LEASE = text(
               AND d.target = j.target AND d.segment = j.segment AND d.purpose = 'online' AND d.judged_at >= :today),
            j.priority DESC, j.queued_at, j.id
          LIMIT 1 FOR UPDATE OF j SKIP LOCKED)
-       UPDATE evaluator.judgements j SET leased_until = :until, attempts = attempts + 1
+       UPDATE evaluator.judgements j SET leased_until = :until, attempts = attempts + 1, calls = calls + held_calls,
+         input_tokens = input_tokens + held_tokens, usd = coalesce(usd + held_usd, usd, held_usd),
+         held_calls = 0, held_tokens = 0, held_usd = NULL
        FROM next WHERE j.id = next.id RETURNING j.*"""
 )
 _PAIRS = text(
@@ -72,6 +76,13 @@ class ScoredPair(NamedTuple):
     segment: str
     score: float
     people: float | None
+
+
+class QueuedAnchor(NamedTuple):
+    """How often an anchor was queued, and when last."""
+
+    times: int
+    at: datetime
 
 
 class JudgementRepository:
@@ -110,7 +121,7 @@ class JudgementRepository:
                 state="unknown" if score is None else "known", score=score, reason=reason, judged=None, judged_at=now,
                 leased_until=None, calls=judgements.c.calls + spend.calls,
                 input_tokens=judgements.c.input_tokens + spend.input_tokens,
-                output_tokens=judgements.c.output_tokens + spend.output_tokens, usd=spend.usd,
+                output_tokens=judgements.c.output_tokens + spend.output_tokens, usd=_sum(spend.usd), **_NOTHING_HELD,
             )
         )  # fmt: skip
         return done.rowcount == 1
@@ -118,14 +129,16 @@ class JudgementRepository:
     async def release(self, id_: UUID) -> None:
         """End the lease of a judgement that was not tried."""
         mine = judgements.update().where(judgements.c.id == id_, judgements.c.state == "waiting")
-        await self._conn.execute(mine.values(leased_until=None, attempts=judgements.c.attempts - 1))
+        await self._conn.execute(mine.values(leased_until=None, attempts=judgements.c.attempts - 1, **_NOTHING_HELD))
 
     async def drop_stale(self, now: datetime) -> int:
         """Drop executions that wait for too long, and what failed too often; return their number."""
         found = await self._conn.execute(
             text(
                 """UPDATE evaluator.judgements SET state = 'dropped', judged = NULL, judged_at = :now,
-                     leased_until = NULL, reason = 'not judged in time'
+                     leased_until = NULL, reason = 'not judged in time', calls = calls + held_calls,
+                     input_tokens = input_tokens + held_tokens, usd = coalesce(usd + held_usd, usd, held_usd),
+                     held_calls = 0, held_tokens = 0, held_usd = NULL
                    WHERE state = 'waiting' AND (leased_until IS NULL OR leased_until <= :now)
                      AND (queued_at < :before AND purpose <> 'run' OR attempts >= :most)"""
             ),
@@ -175,6 +188,16 @@ class JudgementRepository:
         scores = int(await self._conn.scalar(online, given) or 0)
         return scores, {row.case_id: row.n for row in await self._conn.execute(anchors, given)}
 
+    async def list_queued_anchors(self, scope: TargetScopeKey, digest: str) -> dict[str, QueuedAnchor]:
+        """Return how often and when each anchor was queued for a target and a judge's digest: of one moment."""
+        statement = text(
+            """SELECT case_id, count(*) AS n, max(queued_at) AS at FROM evaluator.judgements WHERE project = :project
+               AND environment = :environment AND target = :target AND digest = :digest AND purpose = 'anchor'
+               GROUP BY case_id"""
+        )
+        rows = await self._conn.execute(statement, {**scope_columns(scope), "digest": digest})
+        return {row.case_id: QueuedAnchor(row.n, row.at) for row in rows}
+
     async def list_results(self, ids: Sequence[UUID]) -> dict[UUID, JudgementResult]:
         """Return the states of judgements with these ids, with their scores."""
         statement = text(
@@ -189,6 +212,11 @@ class JudgementRepository:
             await self._conn.execute(delete(judged_opinions).where(judged_opinions.c.feedback_id.in_(replaced)))
         if rows:
             await self._conn.execute(insert(judged_opinions).values(list(rows)).on_conflict_do_nothing())
+
+
+def _sum(usd: float | None) -> ColumnElement[float | None]:
+    """Return the US dollars of a judgement with those of another attempt; null without prices."""
+    return judgements.c.usd if usd is None else func.coalesce(judgements.c.usd, 0.0) + usd
 
 
 def _row(new: NewJudgement, now: datetime, subject: str | None) -> dict[str, Any]:
