@@ -14,6 +14,7 @@ from evaluator.domain.task_answers import StoredAnswer
 from evaluator.domain.worker_requests import LeasedTask, LeaseRequest, LeaseToken, TaskReport
 from evaluator.erasures import CaseErasure
 from evaluator.handlers import Handlers
+from evaluator.run_judges import ProposalJudging
 from evaluator.run_service import RunService
 from evaluator.storage.set_cache import PublishedSetCache
 from evaluator.storage.tables import cases, datasets, versions
@@ -67,7 +68,8 @@ class Evaluator:
         self.store = SqlStore(engine, "evaluator")
         self.opened = 0
         self._sets = PublishedSetCache()
-        self.service = RunService(self.store, self.clock, "ratchet/evaluator", self._sets, ahead, self._on_open)
+        self._ahead = ahead
+        self.judge_proposals(None)
         self.limit_bisections(3000)
         metrics, cap = Metrics("evaluator"), DeadLetterBudget(60)
         erasure = CaseErasure(ErasedSubjects("evaluator"), self.clock, "ratchet/evaluator")
@@ -76,6 +78,12 @@ class Evaluator:
             for s in (*Handlers(self.clock, repeats=1).subscriptions(), erasure.subscription())
             for event in s.events
         }
+
+    def judge_proposals(self, judging: ProposalJudging | None) -> None:
+        """Let these judges score the answers of proposals' evaluations, too."""
+        self.service = RunService(
+            self.store, self.clock, "ratchet/evaluator", self._sets, self._ahead, self._on_open, judging
+        )
 
     def limit_bisections(self, answers: int) -> None:
         """Let bisections ask for at most about so many answers."""

@@ -1,6 +1,8 @@
 """Evaluations whose answers are scored by judges, too: with a real database, and a judge that is a function."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,16 +11,20 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evaluator.domain.datasets import DatasetKey
-from evaluator.domain.evaluation_run import RequestOrigin, requested_run
+from evaluator.domain.evaluation_run import EvaluationRun, RequestOrigin, requested_run
+from evaluator.judge_agreement import JudgeFiguresService
+from evaluator.proposal_judges import ProposalJudges
 from evaluator.storage.erasures import CaseErasureRepository
+from evaluator.storage.evaluation_views import EvaluationFilter, EvaluationViewRepository
 from evaluator.storage.evaluations import EvaluationRunRepository
 from ratchet_evaluation.domain.evaluators.definition import UnknownScore
 from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures, measure_agreement
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
+from shared.messaging.store import Tx
 from tests.support.evaluation import golden_set
 from tests.support.evaluator_service import SCOPE, Evaluator, better, requested
 from tests.support.judges import rubric_judge
-from tests.support.online_judgements import Judging
+from tests.support.online_judgements import Judging, executed, said
 
 AGREEING = measure_agreement(rubric_judge(), [(1.0, 0.9), (0.0, 0.1)] * 50)
 
@@ -122,3 +128,134 @@ async def test_an_erasure_in_the_dataset_leaves_no_text_that_waits(judged: Judge
     assert await judged.evaluator.rows("SELECT 1 FROM evaluator.judgements") == []
     await judged.run()
     assert (await judged.content())["judges"][0]["unknown"] == 0
+
+
+class JudgedProposal(JudgedRun):
+    """A proposal's evaluation by the judge of its target, which agrees with people."""
+
+    def __init__(self, engine: AsyncEngine, agreement: Any = AGREEING) -> None:
+        super().__init__(engine)
+        self.figures, self.wait = JudgeFigures(rubric_judge(), agreement), timedelta(minutes=60)
+        self.evaluator.judge_proposals(self)
+
+    async def find(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
+        return (self.figures,)
+
+    async def propose(self, cases: int = 80) -> None:
+        await self.evaluator.publish(golden_set(cases))
+        await self.evaluator.deliver(requested())
+        await self.evaluator.service.advance_all()
+
+    async def outcome(self) -> tuple[str, str]:
+        [row] = await self.evaluator.rows("SELECT verdict, reason FROM evaluator.evaluations")
+        return row.verdict, row.reason
+
+    async def shown_state(self) -> tuple[str, Any]:
+        async with self.evaluator.store.begin() as tx:
+            query = EvaluationFilter(None, None, None, None, (None, None), 5)
+            views = EvaluationViewRepository(tx.conn, *SCOPE)
+            [view] = await views.list_evaluations(query, self.evaluator.clock.now())
+        return view["shown_state"], view["judge_deadline"]
+
+
+async def test_a_proposal_waits_for_its_judge_whose_scores_decide(engine: AsyncEngine) -> None:
+    judged = JudgedProposal(engine)
+    judged.judging.judge.respond = lambda text: 0.0  # it finds all answers bad, so that none passes
+    await judged.propose(12)
+    await judged.evaluator.run_to_end(better)
+    deadline = judged.evaluator.clock.now() + timedelta(minutes=60)
+    assert await judged.shown_state() == ("waiting for judges", deadline)
+    await judged.run()
+    verdict, reason = await judged.outcome()
+    assert (verdict, "without the judge" in reason) == ("inconclusive", False)
+    content = await judged.content()
+    assert content["judges"][0]["decides"] is True
+    assert content["settings"]["level"] == pytest.approx(1 - (1 - 0.95) / 2)
+
+
+async def test_one_that_passes_by_both_passes(engine: AsyncEngine) -> None:
+    judged = JudgedProposal(engine)
+    await judged.propose()
+    await judged.run()
+    assert (await judged.outcome())[0] == "pass"
+
+
+def refuse_all(text: JudgedText) -> float:
+    raise UnknownScore("the budget of the day is used up: 100 tokens")
+
+
+def fail_all(text: JudgedText) -> float:
+    raise UnknownScore("the endpoint replied with status 429, 3 times")
+
+
+@pytest.mark.parametrize(
+    ("respond", "reason"),
+    [(refuse_all, "the budget of the day is used up"), (fail_all, "judgements stayed unknown")],
+)
+async def test_without_scores_of_the_judge_the_verdict_of_the_others_stands(
+    engine: AsyncEngine, respond: Callable[[JudgedText], float], reason: str
+) -> None:
+    judged = JudgedProposal(engine)
+    judged.judging.judge.respond = respond
+    await judged.propose()
+    await judged.run()
+    verdict, said = await judged.outcome()
+    assert verdict == "pass"
+    assert "without the judge helpful: " in said
+    assert reason in said
+    content = await judged.content()
+    assert (content["judges"][0]["decides"], reason in content["judges"][0]["dropped"]) == (False, True)
+    scores = [score for case in content["cases"] for answer in case["candidate"] for score in answer["scores"]]
+    assert {score["score"] for score in scores if score["name"] == "judge.helpful"} == {None}  # unknown, never 0
+
+
+async def test_after_the_deadline_the_verdict_of_the_others_stands(engine: AsyncEngine) -> None:
+    judged = JudgedProposal(engine)
+    await judged.propose()
+    await judged.evaluator.run_to_end(better)
+    judged.evaluator.clock.advance(timedelta(minutes=59))
+    await judged.evaluator.run_to_end(better)
+    assert await judged.evaluator.reports() == []
+    judged.evaluator.clock.advance(timedelta(minutes=2))
+    await judged.evaluator.run_to_end(better)
+    verdict, reason = await judged.outcome()
+    assert verdict == "pass"
+    assert "were not judged by" in reason
+    assert await judged.evaluator.rows("SELECT 1 FROM evaluator.judgements WHERE state = 'waiting'") == []
+    assert await judged.judging.judge_all() == 0
+
+
+async def test_two_instances_come_to_one_report_when_the_judge_is_dropped(engine: AsyncEngine) -> None:
+    judged = JudgedProposal(engine)
+    other = Evaluator(engine, judged.evaluator.clock)
+    other.judge_proposals(judged)
+    await judged.propose()
+    await judged.evaluator.run_to_end(better)
+    await other.service.advance_all()
+    judged.evaluator.clock.advance(timedelta(hours=2))
+    await asyncio.gather(judged.evaluator.service.advance_all(), other.service.advance_all())
+    await other.run_to_end(better)
+    await judged.evaluator.run_to_end(better)
+    assert (await judged.outcome())[0] == "pass"
+    assert len(await judged.evaluator.reports()) == 1
+
+
+async def test_the_judge_of_a_proposal_is_that_of_its_target_and_has_to_agree_with_people(engine: AsyncEngine) -> None:
+    judging, evaluator = Judging(engine), Evaluator(engine)
+    found = ProposalJudges(judging.service, JudgeFiguresService(), timedelta(hours=1))
+    run = requested_run(requested(target="bot"), RequestOrigin("correlation"), evaluator.clock.now(), 1)
+    await judging.set_up()
+    async with evaluator.store.begin() as tx:
+        assert await found.find(tx, run) == ()  # its rule does not ask for it
+    await judging.set_up(judge_proposals=True)
+    async with evaluator.store.begin() as tx:
+        [figures] = await found.find(tx, run)
+    assert (figures.judge.name, figures.decides) == ("helpful", False)
+    assert "agreement with people is unknown" in (figures.dropped or "")
+    judging.judge.respond = lambda text: 1.0 if int(text.input.split()[1][:-1]) % 2 else 0.0
+    await judging.receive(*(executed(number) for number in range(60)))
+    await judging.judge_all()
+    await judging.receive(*(said(number, float(number % 2)) for number in range(60)))
+    async with evaluator.store.begin() as tx:
+        [figures] = await found.find(tx, run)
+    assert (figures.decides, figures.dropped) == (True, None)

@@ -84,11 +84,13 @@ def test_required_evaluation_must_have_passed(rule: str, verdict: str | None, al
     [
         ("waiting for a dataset", "It starts when a golden set", False),
         ("waiting for a worker", "It waits for an evaluation worker", True),
+        ("waiting for judges", "Its answers wait for judges until 10:30 UTC", True),
         ("running", "An evaluation is running: 12 of at most 92 answers.", True),
     ],
 )
 def test_run_without_verdict_says_what_it_waits_for(state: str, line: str, awaited: bool) -> None:
-    run = {"state": state, "progress": {"answered": 12, "total": 92}}
+    run = {"state": state, "progress": {"answered": 12, "total": 92},
+           "judge_deadline": "2026-01-01T10:30:00Z"}  # fmt: skip
     found = summarize_evaluation(proposal(), run, LATER)
     assert found.lines[0].startswith(line)
     assert found.awaited is awaited

@@ -16,7 +16,8 @@ JUDGE: dict[str, Any] = {
 }  # fmt: skip
 RULE: dict[str, Any] = {
     "target": "bot <b>", "judge": "helpful", "rate": 0.05, "stratify_by": "language", "confidence": None,
-    "daily_calls": 500, "daily_tokens": None, "daily_usd": 2.0, "waiting": 1203, "idle_reason": "no key <x>",
+    "daily_calls": 500, "daily_tokens": None, "daily_usd": 2.0, "judge_proposals": True,
+    "waiting": 1203, "idle_reason": "no key <x>",
     "today": {"known": 11, "unknown": 1, "dropped": 2, "unknown_reasons": [{"reason": "refused", "n": 1}], **SPEND},
     "last_judged_at": NOW,
 }  # fmt: skip
@@ -41,6 +42,7 @@ async def test_a_judge_is_shown_with_its_agreement_and_spend(with_judges: FakeSe
     assert "unknown" in page
     assert "12 calls, 9,400 tokens, $0.0123" in page
     assert "at most 500 calls, $2.0000 a day" in page
+    assert "also of proposals’ evaluations" in page
     assert "unknown, 1 times: refused" in page
     assert "RATCHET_JUDGE_URL" in page
     assert "not judged in time" in page

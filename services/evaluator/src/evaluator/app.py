@@ -1,5 +1,7 @@
 """Composition root of the evaluator."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, FastAPI
 
 from evaluator.annotation_queue_service import AnnotationQueueService
@@ -29,6 +31,7 @@ from evaluator.judge_connections import JudgeConnections
 from evaluator.judge_service import JudgeService
 from evaluator.judging_handlers import JudgingHandlers
 from evaluator.maintenance import RunScheduler, cancel_old_bisections, delete_old_tasks
+from evaluator.proposal_judges import ProposalJudges
 from evaluator.run_service import RunService
 from evaluator.settings import EvaluatorSettings
 from evaluator.storage.set_cache import PublishedSetCache
@@ -45,14 +48,19 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
     """Build one instance of the evaluator as an ASGI app."""
     platform = Platform.create(settings, clock or SystemClock(), flow)
     store, sets, signal = platform.store, PublishedSetCache(), TaskSignal()
-    runs = RunService(store, platform.clock, platform.source, sets, settings.tasks_ahead, signal.notify)
+    connections, figures = JudgeConnections(settings), JudgeFiguresService()
+    judges = JudgeService(
+        store, platform.clock, platform.source, connections.tools, on_judged=lambda: scheduler.notify()
+    )
+    proposal_judges = ProposalJudges(judges, figures, timedelta(minutes=settings.judges_wait_minutes))
+    runs = RunService(
+        store, platform.clock, platform.source, sets, settings.tasks_ahead, signal.notify, proposal_judges
+    )
     limits = BisectionLimits(settings.repeats, settings.bisection_answers)
     scheduler = RunScheduler(runs, BisectionService(store, platform.clock, platform.source, sets, limits))
     tasks = TaskService(store, platform.clock, sets, signal, scheduler.notify)
     subjects = ErasedSubjects("evaluator", platform.metrics.registry)
     datasets = DatasetService(store, platform.clock, platform.source, subjects)
-    connections = JudgeConnections(settings)
-    judges = JudgeService(store, platform.clock, platform.source, connections.tools, scheduler.notify)
     judging = JudgingHandlers(platform.clock, subjects, judges.notify)
     return build_service_app(
         Service(
@@ -69,7 +77,7 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
                 bisections_router(platform.reader),
                 *_dataset_routers(platform, datasets),
                 *_annotation_routers(platform, subjects, datasets),
-                *_judge_routers(platform, judges, connections),
+                *_judge_routers(platform, judges, connections, figures),
             ),
             background=(
                 *direct_jobs(settings, store, platform.clock, tasks),
@@ -89,8 +97,10 @@ async def _sweep(platform: Platform) -> None:
     await cancel_old_bisections(platform.store, platform.clock)
 
 
-def _judge_routers(platform: Platform, judges: JudgeService, connections: JudgeConnections) -> tuple[APIRouter, ...]:
-    store, reader, clock, figures = platform.store, platform.reader, platform.clock, JudgeFiguresService()
+def _judge_routers(
+    platform: Platform, judges: JudgeService, connections: JudgeConnections, figures: JudgeFiguresService
+) -> tuple[APIRouter, ...]:
+    store, reader, clock = platform.store, platform.reader, platform.clock
     return (
         new_evaluation_router(store, clock, judges, figures),
         judges_router(store, reader, clock, judges, figures, connections.endpoint),

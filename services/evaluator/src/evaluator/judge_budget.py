@@ -4,7 +4,14 @@ from datetime import datetime
 
 from evaluator.domain.online_judgements import JudgingRule, NewJudgement
 from evaluator.storage.judge_budget import JudgeBudgetRepository
-from ratchet_evaluation.domain.judges.spend import NO_LIMIT, BudgetExceeded, JudgeSpend, SpendLedger, SpendLimit
+from ratchet_evaluation.domain.judges.spend import (
+    BUDGET_USED_UP,
+    NO_LIMIT,
+    BudgetExceeded,
+    JudgeSpend,
+    SpendLedger,
+    SpendLimit,
+)
 from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
 from shared.messaging.sql_store import SqlStore
 
@@ -43,7 +50,7 @@ class JudgementLedger(SpendLedger):
                 if exceeded is not None:
                     self.release(most)
                     self.may_return = others.running
-                    self.refused = f"the budget of the {about} is used up: {exceeded}"
+                    self.refused = f"{BUDGET_USED_UP} {about} is used up: {exceeded}"
                     raise BudgetExceeded(self.refused)
             await repository.hold(self._judgement.id, self.held)
         return most

@@ -1,6 +1,6 @@
 """Scores of judges for the answers of an evaluation: from the queue of judgements, which keeps those of equal texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -19,12 +19,21 @@ from ratchet_evaluation.domain.judges.agreement_with_people import (
     unknown_score,
 )
 from ratchet_evaluation.domain.judges.judged_text import JudgedText, judged_text
+from ratchet_evaluation.domain.judges.spend import BUDGET_USED_UP
 from shared.events import derived_id
 
 _PRIORITY = 1.5
 """Before executions, after anchors."""
 Results = Mapping[UUID, JudgementResult]
 Scores = dict[AnswerKey, tuple[EvaluatorScore, ...]]
+
+
+class JudgedAnswers(NamedTuple):
+    """Scores of answers that all judges have judged; the number of others; the first limit that was reached."""
+
+    scores: Scores
+    pending: int
+    used_up: str | None
 
 
 class AskedJudge(NamedTuple):
@@ -42,6 +51,14 @@ class AskedJudge(NamedTuple):
             return shared
         return None if own is None or own.state == "waiting" else own
 
+    def score(self, results: Results) -> EvaluatorScore | None:
+        """Return the score; None if it is awaited. A dropped judge is not awaited."""
+        figures, found = self.figures, self.result(results)
+        if found is not None and found.score is not None:
+            return known_score(figures.judge, found.score, figures.decides)
+        reason = figures.dropped if found is None else found.reason or "unknown"
+        return None if reason is None else unknown_score(figures.judge, reason, figures.decides)
+
     def missing(self, results: Results) -> UUID | None:
         """Return the id of the judgement that is to be queued; None if there is a result, or it is awaited."""
         if self.own in results:
@@ -58,7 +75,7 @@ async def judge_answers(
     cases: Mapping[str, GoldenCase],
     answers: Mapping[AnswerKey, AppAnswer],
     now: datetime,
-) -> Scores:
+) -> JudgedAnswers:
     """Return the scores of the answers that all judges have judged; queue those of the others that are missing."""
     failed = {key: answer.failure.message for key, answer in answers.items() if answer.failure}
     asked = {
@@ -72,7 +89,7 @@ async def judge_answers(
         id_: _new(run, each, id_, now)
         for found in asked.values()
         for each in found
-        if (id_ := each.missing(results)) is not None
+        if each.figures.dropped is None and (id_ := each.missing(results)) is not None
     }
     await repository.add(list(missing.values()), now)
     scores: Scores = {
@@ -80,10 +97,17 @@ async def judge_answers(
         for key, message in failed.items()
     }
     for key, found in asked.items():
-        known = [(each.figures, result) for each in found if (result := each.result(results)) is not None]
-        if len(known) == len(found):
-            scores[key] = tuple(_score(figures, result) for figures, result in known)
-    return scores
+        known = [each.score(results) for each in found]
+        if all(score is not None for score in known):
+            scores[key] = tuple(score for score in known if score is not None)
+    return JudgedAnswers(scores, len(answers) - len(scores), _used_up(asked.values(), results))
+
+
+def _used_up(asked: Iterable[Sequence[AskedJudge]], results: Results) -> str | None:
+    """Return which limit was reached; None if none was."""
+    found = (each.result(results) for judges in asked for each in judges if each.figures.decides)
+    reasons = (result.reason for result in found if result is not None and result.reason is not None)
+    return next((reason for reason in reasons if reason.startswith(BUDGET_USED_UP)), None)
 
 
 def _asked(run: EvaluationRun, judged: JudgedText) -> list[AskedJudge]:
@@ -93,12 +117,6 @@ def _asked(run: EvaluationRun, judged: JudgedText) -> list[AskedJudge]:
         shared, own = derived_id("run-judgement", *parts), derived_id("run-judgement", *parts, str(run.id))
         found.append(AskedJudge(figures, judged, shared, own))
     return found
-
-
-def _score(figures: JudgeFigures, result: JudgementResult) -> EvaluatorScore:
-    if result.score is None:
-        return unknown_score(figures.judge, result.reason or "unknown", figures.decides)
-    return known_score(figures.judge, result.score, figures.decides)
 
 
 def _new(run: EvaluationRun, asked: AskedJudge, id_: UUID, now: datetime) -> NewJudgement:

@@ -3,31 +3,28 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 from evaluator.domain.evaluation_run import EvaluationRun, completed_event
 from evaluator.domain.evaluation_terms import summarise
-from evaluator.domain.run_plan import RunPlan, restore_plan, without_protection
+from evaluator.domain.judge_drops import reason_to_drop_at_end
+from evaluator.domain.run_plan import restore_plan, without_protection
 from evaluator.domain.run_preparation import prepare_run
-from evaluator.domain.run_progress import AnswerKey, RunProgress
+from evaluator.domain.run_progress import RunProgress
 from evaluator.domain.worker_requests import SetKey
-from evaluator.run_judgements import judge_answers
+from evaluator.run_judges import LoadedRun, ProposalJudging, RunJudges
 from evaluator.run_report import build_report
 from evaluator.storage.bisections import BisectionRunRepository
+from evaluator.storage.evaluation_judges import EvaluationJudgeRepository
 from evaluator.storage.evaluations import DueRun, EvaluationRunRepository
 from evaluator.storage.judgement_spend import JudgementSpendRepository
-from evaluator.storage.judgements import JudgementRepository
 from evaluator.storage.published_sets import PublishedSetRepository
 from evaluator.storage.set_cache import PublishedSetCache
 from evaluator.storage.tasks import TaskRepository
-from ratchet_evaluation.domain.answers import AppAnswer
 from ratchet_evaluation.domain.evaluation import EvaluationResult
-from ratchet_evaluation.domain.golden_set import GoldenSet
 from shared.messaging.sql_store import SqlStore
-from shared.messaging.store import Tx
 from shared.runtime.clock import Clock
 from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
@@ -40,25 +37,11 @@ _CHUNK = 500
 """Tasks whose answers are read at a time."""
 
 
-@dataclass(slots=True)
-class LoadedRun:
-    """A running evaluation in memory. All of it can be made again from the database."""
-
-    run: EvaluationRun
-    golden_set: GoldenSet
-    plan: RunPlan
-    progress: RunProgress
-
-    @property
-    def due(self) -> DueRun:
-        assert self.run.dataset_digest is not None
-        return DueRun(self.run.id, self.run.dataset_digest)
-
-
 class RunService:
     """Starts, advances and ends evaluations. Several instances may do so at the same time: the result is the same.
 
     `ahead`: tasks of an evaluation that are open at a time, at least. `on_open` is called when tasks became open.
+    `judging`: the judges of proposals' evaluations.
     """
 
     def __init__(
@@ -69,9 +52,10 @@ class RunService:
         sets: PublishedSetCache,
         ahead: int,
         on_open: Callable[[], None],
+        judging: ProposalJudging | None = None,
     ) -> None:
         self._store, self._clock, self._source, self._sets = store, clock, source, sets
-        self._ahead, self._on_open = ahead, on_open
+        self._ahead, self._on_open, self._judging = ahead, on_open, RunJudges(store, clock, judging)
         self._loaded: OrderedDict[UUID, LoadedRun] = OrderedDict()
         self._paused: dict[UUID, datetime] = {}
 
@@ -116,6 +100,7 @@ class RunService:
                 return
             golden_set = (await self._sets.get(tx.conn, published)).golden_set
             bisected = {} if run.probe else await BisectionRunRepository(tx.conn).list_bisected_cases(run)
+            run = await self._judging.add_judges(tx, run)
             spreads = run.probe is None and (run.execution_ids or bisected or run.examples)
             unpublished = await sets.list_unpublished(published, golden_set) if spreads else []
         prepared = await asyncio.to_thread(prepare_run, run, golden_set, unpublished, bisected)
@@ -124,7 +109,9 @@ class RunService:
             evaluations = EvaluationRunRepository(tx.conn)
             if await evaluations.start(run.id, published.name, published.digest, prepared.excluded, self._clock.now()):
                 await TaskRepository(tx.conn).save_plan(run.id, prepared.plan.tasks(), progress.window(self._ahead))
-                await evaluations.save_progress(DueRun(run.id, published.digest), 0, progress.decided)
+                due = DueRun(run.id, published.digest, run.judges_dropped is not None)
+                await EvaluationJudgeRepository(tx.conn).save_judges(run.id, run.judges, run.settings)
+                await evaluations.save_progress(due, 0, progress.decided)
                 if run.probe is not None:
                     await TaskRepository(tx.conn).copy_answers(run, self._clock.now())
         self._on_open()
@@ -139,7 +126,13 @@ class RunService:
         while await self._count_next(loaded):
             pass
         result = await self._finish(loaded) if loaded.progress.decided else None
-        if result is None:
+        if result is not None and loaded.run.may_drop_judges:
+            loaded.drop = loaded.drop or reason_to_drop_at_end(result, loaded.progress)
+        if loaded.drop is not None:
+            await self._judging.drop(loaded, loaded.drop)
+            self._loaded.pop(loaded.run.id, None)
+            await self.advance(due._replace(judges_dropped=True))
+        elif result is None:
             await self._save_progress(loaded)
         else:
             await self._complete(loaded, result)
@@ -168,7 +161,7 @@ class RunService:
         until = plan.window(counted, _CHUNK).until
         async with self._store.begin() as tx:
             answers = await TaskRepository(tx.conn).list_answers(loaded.run.id, plan.first_task(counted), until)
-            answers = await self._judge(tx, loaded, answers)
+            answers = await self._judging.judge(tx, loaded, answers)
         await asyncio.to_thread(progress.advance, answers)
         return progress.counted > counted and not progress.decided
 
@@ -176,20 +169,8 @@ class RunService:
         first = loaded.plan.first_task(loaded.progress.counted)
         async with self._store.begin() as tx:
             answers = await TaskRepository(tx.conn).list_answers(loaded.run.id, first)
-            answers = await self._judge(tx, loaded, answers)
+            answers = await self._judging.judge(tx, loaded, answers)
         return await asyncio.to_thread(loaded.progress.finish, answers)
-
-    async def _judge(
-        self, tx: Tx, loaded: LoadedRun, answers: dict[AnswerKey, AppAnswer]
-    ) -> dict[AnswerKey, AppAnswer]:
-        """Return the answers that the run's judges have judged, too; the others are queued for them."""
-        if not loaded.run.judges or not answers:
-            return answers
-        cases = {case.id: case for case in loaded.golden_set.cases}
-        judgements = JudgementRepository(tx.conn)
-        scores = await judge_answers(judgements, loaded.run, cases, answers, self._clock.now())
-        loaded.progress.judged.update(scores)
-        return {key: answer for key, answer in answers.items() if key in scores}
 
     async def _save_progress(self, loaded: LoadedRun) -> None:
         progress, run = loaded.progress, loaded.run
@@ -208,7 +189,7 @@ class RunService:
             async with self._store.begin() as tx:
                 spend = await JudgementSpendRepository(tx.conn).spend_of_evaluation(run.id)
         report = await asyncio.to_thread(build_report, run, loaded.golden_set, result, spend)
-        summary = summarise(result, run.excluded)
+        summary = summarise(result, run.excluded, run.judges)
         event = completed_event(run, summary, report.digest, now, self._source)
         async with self._store.begin() as tx:
             completed = await EvaluationRunRepository(tx.conn).complete(loaded.due, summary, report, now)

@@ -49,6 +49,9 @@ class EvaluatorSettings(ServiceSettings):
     judge_run_usd: float | None = Field(None, ge=0, description="most US dollars that judges use in an evaluation")
     judge_day_tokens: int | None = Field(None, ge=0, description="most tokens that judges use on a day (UTC)")
     judge_day_usd: float | None = Field(None, ge=0, description="most US dollars that judges use on a day (UTC)")
+    judges_wait_minutes: float = Field(
+        60.0, gt=0, le=1440, description="time that a proposal's evaluation waits for judges after its first answer"
+    )
     ragas_python: str | None = Field(None, description="a Python that has Ragas, for its judges")
     api_keys: str | None = Field(
         None, repr=False, description="API keys with the scope ingest, by which judges' scores are submitted"

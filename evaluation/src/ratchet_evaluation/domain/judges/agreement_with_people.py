@@ -15,19 +15,25 @@ GOOD_FROM = 0.5
 
 @dataclass(frozen=True, slots=True)
 class JudgeFigures:
-    """A judge in an evaluation. `agreement` is Cohen's kappa with people; None if nobody labelled what it judged."""
+    """A judge in an evaluation. `agreement` is Cohen's kappa with people; None if nobody labelled what it judged.
+
+    `dropped`: why it does not decide, although it was to; then it is not asked any more.
+    """
 
     judge: JudgeDefinition
     agreement: Agreement | None = None
+    dropped: str | None = None
 
     @property
     def decides(self) -> bool:
         """Whether the judge's scores count for the verdict: its agreement is shown to reach the limit that is set."""
-        return decides(self.judge, self.agreement)
+        return self.dropped is None and decides(self.judge, self.agreement)
 
     @property
     def reason(self) -> str:
         """Why it decides or does not, for people."""
+        if self.dropped is not None:
+            return self.dropped
         found, least = self.agreement, self.judge.min_kappa
         if found is None or found.value is None:
             return f"its agreement with people is unknown; {least:g} is needed, so it does not decide"
@@ -43,7 +49,11 @@ class JudgeFigures:
         return {
             "judge": self.judge.to_json(),
             "agreement": None if self.agreement is None else asdict(self.agreement),
+            **self._dropped(),
         }
+
+    def _dropped(self) -> dict[str, Any]:
+        return {} if self.dropped is None else {"dropped": self.dropped}
 
     def to_json(self, outcomes: Sequence[CaseOutcome]) -> dict[str, Any]:
         """Return the figures for the report, with the number of answers that the judge could not judge."""
@@ -64,6 +74,7 @@ class JudgeFigures:
             "min_kappa": self.judge.min_kappa,
             "agreement": None if self.agreement is None else _rounded(self.agreement),
             "decides": self.decides,
+            **self._dropped(),
             "answers": len(scores),
             "unknown": sum(score.score is None for score in scores),
         }
@@ -72,7 +83,9 @@ class JudgeFigures:
 def figures_from_json(stored: Mapping[str, Any]) -> JudgeFigures:
     """Return the figures that `stored` wrote."""
     agreement = stored["agreement"]
-    return JudgeFigures(parse_judge(stored["judge"]), None if agreement is None else Agreement(**agreement))
+    return JudgeFigures(
+        parse_judge(stored["judge"]), None if agreement is None else Agreement(**agreement), stored.get("dropped")
+    )
 
 
 def decides(judge: JudgeDefinition, agreement: Agreement | None) -> bool:

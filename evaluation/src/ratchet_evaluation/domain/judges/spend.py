@@ -6,6 +6,9 @@ from typing import Any
 
 from ratchet.prompt import Json
 
+BUDGET_USED_UP = "the budget of the"
+"""Start of the reason of a score that is unknown because a limit was reached."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPrices:
@@ -109,7 +112,7 @@ class SpendLedger:
         for name, limit in self._limits:
             exceeded = limit.exceeded_by(used[name] + self._reserved + most)
             if exceeded:
-                self.refused = f"the budget of the {name} is used up: {exceeded}"
+                self.refused = f"{BUDGET_USED_UP} {name} is used up: {exceeded}"
                 raise BudgetExceeded(self.refused)
         self._reserved += most
         return most

@@ -9,10 +9,11 @@ _KINDS = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
 _STATES = {
     "waiting for a dataset": "It starts when a golden set of this target is published.",
     "waiting for a worker": "It waits for an evaluation worker of the app, such as ratchet worker.",
+    "waiting for judges": "Its answers wait for judges.",
     "completed": "It is completed; its verdict is on the way.",
     "cancelled": "It was cancelled.",
 }
-_RUNNING = ("running", "waiting for a worker")
+_RUNNING = ("running", "waiting for a worker", "waiting for judges")
 _FRESH = timedelta(hours=24)
 """The gatekeeper refuses an approval on an older evaluation where one is required."""
 _FIRST_LEVEL = 0.95
@@ -81,12 +82,12 @@ def _result(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _attempts(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what repeated attempts mean for this one; nothing for a first one."""
+    """Return why it had to show more; nothing for a first one without judges."""
     if _level(found) <= _FIRST_LEVEL:
         return ()
     return (
-        "Earlier evaluations of this change did not pass, so this one had to show more: by chance, one of all attempts"
-        " passes in at most 5 %.",
+        "It had to show more than a first evaluation without judges, because earlier ones of this change did not pass,"
+        " or because a judge decides, too: by chance, one of all attempts passes in at most 5 %.",
     )
 
 
@@ -118,4 +119,7 @@ def _progress(run: Mapping[str, Any]) -> str:
     if run["state"] == "running":
         progress = run["progress"]
         return f"An evaluation is running: {progress['answered']} of at most {progress['total']} answers."
+    if run["state"] == "waiting for judges" and run.get("judge_deadline"):
+        deadline = datetime.fromisoformat(run["judge_deadline"])
+        return f"Its answers wait for judges until {deadline:%H:%M} UTC; then the other evaluators decide alone."
     return _STATES.get(run["state"], f"State: {run['state']}.")

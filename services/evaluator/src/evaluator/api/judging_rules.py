@@ -29,7 +29,8 @@ class JudgingBody(RequestBody):
     """How a target is judged. `rate`: the share of its executions; 0 judges none.
 
     `stratify_by`: an attribute of executions whose levels get equally many judgements. `confidence`: a score of
-    executions; those with a low one are judged first. Limits are for a day (UTC).
+    executions; those with a low one are judged first. Limits are for a day (UTC). `judge_proposals`: the judge scores
+    the answers of proposals' evaluations, too, if its agreement with people is shown.
     """
 
     judge: Label
@@ -39,6 +40,7 @@ class JudgingBody(RequestBody):
     daily_calls: _Positive | None = None
     daily_tokens: _Positive | None = None
     daily_usd: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)] | None = None
+    judge_proposals: bool = False
 
 
 def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: JudgeService) -> APIRouter:

@@ -40,7 +40,8 @@ class EvaluationRun:
 
     `execution_ids`: the candidate was made from them. `dataset` and `dataset_digest` are known from its start on; a
     `dataset` before is the one to be used, with `dataset_digest` that version of it. `probe`: its part of a bisection.
-    `judges` score the answers, too, with the agreement that they had when the evaluation was requested.
+    `judges` score the answers, too, with the agreement that they had when the evaluation was requested or, for a
+    proposal, started; `judges_dropped` says why those of a proposal don't decide any more.
     `examples` and `base_examples` are those of the documents' slots, until it ends: they have users' texts.
     """
 
@@ -63,6 +64,8 @@ class EvaluationRun:
     dataset_digest: str | None = None
     excluded: tuple[ExcludedCase, ...] = ()
     judges: tuple[JudgeFigures, ...] = ()
+    judge_deadline: datetime | None = None
+    judges_dropped: str | None = None
     probe: ProbeScope | None = None
     examples: SlotExamples = field(default_factory=dict)
     base_examples: SlotExamples = field(default_factory=dict)
@@ -70,6 +73,11 @@ class EvaluationRun:
     @property
     def arms(self) -> tuple[EvaluationArm, ...]:
         return ("candidate",) if self.base is None else ("baseline", "candidate")
+
+    @property
+    def may_drop_judges(self) -> bool:
+        """Whether its verdict without judges stands if they don't score all answers."""
+        return self.proposal_id is not None and any(each.decides for each in self.judges)
 
     @property
     def example_inputs(self) -> dict[str, list[str]]:

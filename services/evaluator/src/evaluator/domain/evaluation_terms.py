@@ -1,11 +1,12 @@
 """What the evaluation of a proposal has to show, and what it says at its end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ratchet_evaluation.domain.contamination import ExcludedCase
 from ratchet_evaluation.domain.evaluation import EvaluationResult
+from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures
 from ratchet_evaluation.domain.settings import RunSettings
 from ratchet_evaluation.domain.statistics.comparison import Goal
 from ratchet_evaluation.domain.statistics.error_budget import attempt_level
@@ -38,12 +39,22 @@ def settings_for(kind: ProposalKind, repeats: int, attempt: int = 1) -> RunSetti
     return RunSettings(goal=goal, margin=_MARGIN, repeats=repeats, level=attempt_level(attempt))
 
 
+def settings_with_judges(settings: RunSettings) -> RunSettings:
+    """Return the settings of a run that judges decide, too, and whose verdict without them may stand instead.
+
+    It may pass in two ways, so each has half of the error: together they pass as rarely wrongly as one without judges.
+    """
+    return replace(settings, level=1.0 - (1.0 - settings.level) / 2.0)
+
+
 def settings_from_json(stored: Mapping[str, Any]) -> RunSettings:
     """Return stored settings."""
     return RunSettings(**{field.name: stored[field.name] for field in fields(RunSettings)})
 
 
-def summarise(result: EvaluationResult, excluded: Sequence[ExcludedCase]) -> VerdictSummary:
+def summarise(
+    result: EvaluationResult, excluded: Sequence[ExcludedCase], judges: Sequence[JudgeFigures] = ()
+) -> VerdictSummary:
     """Return the summary of a result."""
     comparison = result.comparison
     reasons = [check.reason for check in result.checks]
@@ -51,6 +62,7 @@ def summarise(result: EvaluationResult, excluded: Sequence[ExcludedCase]) -> Ver
         reasons.append(_without_base(result))
     if excluded:
         reasons.append(f"{len(excluded)} cases left out, from which the prompt was made")
+    reasons.extend(f"without the judge {each.judge.name}: {each.dropped}" for each in judges if each.dropped)
     interval = result.pass_rate.interval if comparison is None else comparison.difference
     known = comparison is not None and interval.mean is not None
     return VerdictSummary(

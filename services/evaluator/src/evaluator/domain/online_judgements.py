@@ -51,6 +51,7 @@ class JudgingRule:
 
     `rate` is the share that is sampled. `stratify_by`: an attribute whose levels get the same number of judgements.
     `confidence`: a score of the execution; those with a low one are judged first. Limits are for a day (UTC).
+    `judge_proposals`: the judge scores the answers of proposals' evaluations, too.
     """
 
     scope: TargetScopeKey
@@ -61,6 +62,7 @@ class JudgingRule:
     daily_calls: int | None = None
     daily_tokens: int | None = None
     daily_usd: float | None = None
+    judge_proposals: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,4 +187,5 @@ def rule_from_row(row: Mapping[str, Any]) -> JudgingRule:
     return JudgingRule(
         TargetScopeKey(row["project"], row["environment"], row["target"]), row["judge"], row["rate"],
         row["stratify_by"], row["confidence"], row["daily_calls"], row["daily_tokens"], row["daily_usd"],
+        row["judge_proposals"],
     )  # fmt: skip

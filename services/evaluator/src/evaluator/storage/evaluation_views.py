@@ -9,13 +9,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-ShownState = Literal["waiting for a dataset", "waiting for a worker", "running", "completed", "cancelled"]
+ShownState = Literal[
+    "waiting for a dataset", "waiting for a worker", "waiting for judges", "running", "completed", "cancelled"
+]
 _ACTIVE = timedelta(seconds=60)
 """A run with an answer since then is running; without one, and without a lease, it waits for a worker."""
 _COLUMNS = (
     "id, target, name, proposal_id, base_digest, digest, settings, requested_at, dataset, dataset_digest,"
     " jsonb_array_length(excluded) AS excluded, started_at, ended_at, verdict, reason, report_digest, cases,"
-    " difference, low, high"
+    " difference, low, high, judge_deadline, judges_dropped"
 )
 _VIEWS = f"""SELECT {_COLUMNS},
   CASE WHEN state = 'running' THEN (SELECT count(*) FROM evaluator.evaluation_tasks t
@@ -23,7 +25,9 @@ _VIEWS = f"""SELECT {_COLUMNS},
   CASE WHEN state = 'running' THEN (SELECT count(*) FROM evaluator.evaluation_tasks t
     WHERE t.evaluation_id = e.id) END AS total,
   CASE state WHEN 'waiting' THEN 'waiting for a dataset'
-    WHEN 'running' THEN CASE WHEN EXISTS (SELECT 1 FROM evaluator.evaluation_tasks t
+    WHEN 'running' THEN CASE WHEN judges <> '[]' AND judges_dropped IS NULL AND NOT EXISTS (
+        SELECT 1 FROM evaluator.evaluation_tasks t WHERE t.evaluation_id = e.id AND t.open) THEN 'waiting for judges'
+      WHEN EXISTS (SELECT 1 FROM evaluator.evaluation_tasks t
       WHERE t.evaluation_id = e.id AND (t.expires_at > :now OR t.answered_at > :active))
       THEN 'running' ELSE 'waiting for a worker' END
     ELSE state END AS shown_state

@@ -19,8 +19,9 @@ from ratchet_evaluation.domain.contamination import ExcludedCase
 from ratchet_evaluation.domain.judges.agreement_with_people import figures_from_json
 
 _DUE = text(
-    """SELECT id, dataset_digest FROM (
+    """SELECT id, dataset_digest, judges_dropped FROM (
          SELECT e.id, e.dataset_digest, e.requested_at, e.counted, e.decided,
+           e.judges_dropped IS NOT NULL AS judges_dropped,
            (SELECT t.cluster FROM evaluator.evaluation_tasks t
               WHERE t.evaluation_id = e.id AND t.answered_at IS NULL ORDER BY t.ordinal LIMIT 1) AS unanswered,
            EXISTS (SELECT 1 FROM evaluator.evaluation_tasks t WHERE t.evaluation_id = e.id AND t.open) AS open
@@ -29,12 +30,10 @@ _DUE = text(
        ORDER BY requested_at, id"""
 )
 
-
 _NO_EXAMPLES: dict[str, Any] = {"examples": {}, "base_examples": {}}
 """They have users' texts, so they are deleted when an evaluation ends."""
-
-
 _NOT_STARTED: dict[str, Any] = {"excluded": [], "counted": 0, "decided": False, "started_at": None}
+_NOT_JUDGED: dict[str, Any] = {"judge_deadline": None, "judges_dropped": None}
 
 
 class RunReport(NamedTuple):
@@ -47,10 +46,14 @@ class RunReport(NamedTuple):
 
 
 class DueRun(NamedTuple):
-    """A running evaluation, and the set that it runs on: an erasure restarts it on another one."""
+    """A running evaluation, and the set that it runs on: an erasure restarts it on another one.
+
+    `judges_dropped`: it is counted without its judges, from the start again.
+    """
 
     id: UUID
     dataset_digest: str
+    judges_dropped: bool = False
 
 
 class EvaluationRunRepository:
@@ -101,7 +104,7 @@ class EvaluationRunRepository:
             "state": state,
             "ended_at": now if state == "cancelled" else None,
         }
-        again = {**row, **_NOT_STARTED}
+        again = {**row, **_NOT_STARTED, **_NOT_JUDGED}
         begins = and_(evaluations.c.state == "cancelled", literal(state == "waiting"))
         new = upsert(evaluations).values(row)
         saved = await self._conn.execute(
@@ -142,7 +145,7 @@ class EvaluationRunRepository:
 
     async def list_due(self) -> list[DueRun]:
         """Return the running evaluations that can go on: the next cluster is answered, or all that is needed is."""
-        return [DueRun(row.id, row.dataset_digest) for row in await self._conn.execute(_DUE)]
+        return [DueRun(row.id, row.dataset_digest, row.judges_dropped) for row in await self._conn.execute(_DUE)]
 
     async def get_run(self, evaluation_id: UUID) -> EvaluationRun | None:
         """Return an evaluation, whatever its state is."""
@@ -173,13 +176,13 @@ class EvaluationRunRepository:
         The row is locked until the end of the transaction.
         """
         is_newer = and_(evaluations.c.counted <= counted, ~evaluations.c.decided | (evaluations.c.counted == counted))
-        running = and_(_is_running(run), is_newer)
+        running = and_(is_running(run), is_newer)
         saved = await self._conn.execute(update(evaluations).where(running).values(counted=counted, decided=decided))
         return saved.rowcount == 1
 
     async def complete(self, run: DueRun, summary: VerdictSummary, report: RunReport, now: datetime) -> bool:
         """End a running evaluation with its verdict and its report; return False if it is not running any more."""
-        running = _is_running(run)
+        running = is_running(run)
         ended = await self._conn.execute(
             update(evaluations)
             .where(running)
@@ -207,9 +210,11 @@ class EvaluationRunRepository:
         return deleted.rowcount
 
 
-def _is_running(run: DueRun) -> ColumnElement[bool]:
+def is_running(run: DueRun) -> ColumnElement[bool]:
+    """Return the condition that an evaluation runs, on this set, and with its judges as they were."""
     e = evaluations.c
-    return and_(e.id == run.id, e.state == "running", e.dataset_digest == run.dataset_digest)
+    is_same = and_(e.dataset_digest == run.dataset_digest, e.judges_dropped.is_not(None) == literal(run.judges_dropped))
+    return and_(e.id == run.id, e.state == "running", is_same)
 
 
 def _asked(run: EvaluationRun) -> tuple[object, ...]:
@@ -239,6 +244,8 @@ def _run(row: Row[Any]) -> EvaluationRun:
         dataset_digest=row.dataset_digest,
         excluded=tuple(ExcludedCase(**each) for each in row.excluded),
         judges=tuple(figures_from_json(each) for each in row.judges),
+        judge_deadline=row.judge_deadline,
+        judges_dropped=row.judges_dropped,
         examples=row.examples,
         base_examples=row.base_examples,
         probe=None if row.bisection_id is None else ProbeScope(row.bisection_id, row.cluster_limit),

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -41,6 +42,7 @@ judging_rules = Table(
     Column("daily_calls", Integer),
     Column("daily_tokens", BigInteger),
     Column("daily_usd", Float),
+    Column("judge_proposals", Boolean, nullable=False, server_default="false"),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("changed_by", Text, nullable=False),
     ForeignKeyConstraint(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, func, text
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,6 +145,14 @@ class JudgementRepository:
             {"now": now, "before": now - KEPT_WAITING, "most": MAX_ATTEMPTS},
         )
         return found.rowcount
+
+    async def drop_of_evaluation(self, evaluation_id: UUID, now: datetime) -> None:
+        """Drop what waits for the judges of an evaluation, and is not judged at this moment."""
+        c = judgements.c
+        waiting = and_(c.evaluation_id == evaluation_id, c.state == "waiting")
+        mine = judgements.update().where(waiting, or_(c.leased_until.is_(None), c.leased_until <= now))
+        values = {"state": "dropped", "judged": None, "judged_at": now, "reason": "not needed any more"}
+        await self._conn.execute(mine.values(**values, leased_until=None))
 
     async def delete_before(self, moment: datetime) -> None:
         """Delete old results, and opinions about them."""

@@ -59,7 +59,8 @@ class JudgeRepository:
         row = insert(judging_rules).values(
             project=scope.project, environment=scope.environment, target=scope.target, judge=rule.judge,
             rate=rule.rate, stratify_by=rule.stratify_by, confidence=rule.confidence, daily_calls=rule.daily_calls,
-            daily_tokens=rule.daily_tokens, daily_usd=rule.daily_usd, changed_at=at, changed_by=by,
+            daily_tokens=rule.daily_tokens, daily_usd=rule.daily_usd,
+            judge_proposals=rule.judge_proposals, changed_at=at, changed_by=by,
         )  # fmt: skip
         changed = [column.name for column in judging_rules.columns if not column.primary_key]
         await self._conn.execute(
@@ -76,6 +77,14 @@ class JudgeRepository:
         if project is not None:
             statement = statement.where(c.project == project, c.environment == environment)
         return [rule_from_row(row._asdict()) for row in await self._conn.execute(statement)]
+
+    async def get_proposal_judge(self, project: str, environment: str, target: str) -> RegisteredJudge | None:
+        """Return the judge of the evaluations of a target's proposals; None if there is none."""
+        j, r = judges.c, judging_rules.c
+        joined = and_(j.project == r.project, j.environment == r.environment, j.name == r.judge)
+        mine = and_(r.project == project, r.environment == environment, r.target == target, r.judge_proposals)
+        row = (await self._conn.execute(select(judges).join(judging_rules, joined).where(mine))).first()
+        return None if row is None else _judge(row)
 
     async def list_used_judges(self) -> Sequence[RegisteredJudge]:
         """Return the judges that judge any target with a rate above 0."""

@@ -85,6 +85,8 @@ evaluations = Table(
     Column("execution_ids", ARRAY(Text), nullable=False),
     Column("settings", JSONB, nullable=False),
     Column("judges", JSONB, nullable=False, server_default="[]"),
+    Column("judge_deadline", DateTime(timezone=True)),
+    Column("judges_dropped", Text),
     Column("correlation_id", Text, nullable=False),
     Column("causation_id", Text),
     Column("traceparent", Text),
