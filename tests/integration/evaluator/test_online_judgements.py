@@ -23,6 +23,8 @@ from ratchet_evaluation.domain.evaluators.definition import UnknownScore
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
 from shared.events.erasure import subject_key
 from shared.events.feedback import Consent, Replaced
+from tests.support.evaluation import golden_set
+from tests.support.evaluator_service import Evaluator
 from tests.support.evaluator_workers import add_keys, connect
 from tests.support.eventually import eventually
 from tests.support.judges import rubric_judge
@@ -389,3 +391,20 @@ async def test_without_an_endpoint_no_evaluation_has_judges(tuner: httpx.AsyncCl
 async def test_readers_change_nothing(reader: httpx.AsyncClient) -> None:
     assert (await reader.put("/v1/judges/helpful", json=JUDGE)).status_code == 403
     assert (await reader.put("/v1/judging/bot", json={"judge": "helpful", "rate": 1})).status_code == 403
+
+
+async def test_what_an_evaluation_may_use_is_known_before_it_is_started(
+    tuner: httpx.AsyncClient, reader: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    path = "/v1/evaluation-estimates"
+    unknown = await reader.get(path, params={"target": "support-bot"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-dataset")
+    await Evaluator(engine).publish(golden_set(12))
+    alone = (await reader.get(path, params={"target": "support-bot"})).json()
+    assert (alone["cases"], alone["answers"], alone["calls"], alone["usd"]) == (12, 24, 0, 0.0)
+    await tuner.put("/v1/judges/helpful", json=JUDGE)
+    judged = (await reader.get(path, params={"target": "support-bot", "judges": "helpful", "repeats": 3})).json()
+    assert (judged["judges"], judged["answers"], judged["calls"], judged["usd"]) == (["helpful"], 72, 72, None)
+    assert judged["tokens"] > 72 * 300
+    wrong = await reader.get(path, params={"target": "support-bot", "judges": "other"})
+    assert (wrong.status_code, "judges" in wrong.text) == (422, True)

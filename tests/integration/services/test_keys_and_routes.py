@@ -87,6 +87,7 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
         ("POST", "/v1/evaluation-tasks/leases"): ("worker_key",),
         ("POST", "/v1/evaluation-tasks/heartbeats"): ("worker_key",),
         ("POST", "/v1/evaluation-tasks/answers"): ("worker_key",),
+        ("GET", "/v1/evaluation-estimates"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/evaluations"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/evaluations/{evaluation_id}"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/evaluations/{evaluation_id}/report"): ("maker_key", "reviewer_key", "admin_key"),

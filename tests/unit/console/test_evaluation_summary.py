@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.evaluation_summary import summarize_evaluation
+from console.domain.evaluation_summary import estimate_words, summarize_evaluation
 from tests.support.console import DIGEST, NOW, FakeServices, console_client
 from tests.unit.console.test_quality_pages import proposal
 
@@ -120,3 +120,27 @@ async def test_approval_sends_the_report_that_is_shown(api: FakeServices) -> Non
 
 async def test_kind_that_is_not_evaluated_has_no_section(api: FakeServices) -> None:
     assert "evaluation-title" not in await shown(api, evaluation_rule="none")
+
+
+ESTIMATE: dict[str, Any] = {
+    "target": "bot", "dataset": "lumen", "answers": 92, "judges": ["helpful"], "calls": 92, "tokens": 61_000,
+    "usd": 0.42, "minutes": 18.4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "and 92 calls of helpful: about 61,000 tokens, about $0.42, 18 minutes at the endpoint's pace."),
+        ({"usd": None, "minutes": None}, "about 61,000 tokens, cost unknown."),
+        ({"judges": [], "calls": 0, "tokens": 0, "usd": 0.0}, "At most 92 answers of the app on lumen; no judge is"),
+    ],
+)
+def test_what_an_evaluation_may_use_is_said_before_it_is_requested(changed: dict[str, Any], words: str) -> None:
+    assert words in estimate_words({**ESTIMATE, **changed})
+    assert estimate_words(None) == ""
+
+
+async def test_the_dialog_of_another_evaluation_shows_the_estimate(api: FakeServices) -> None:
+    api.answers["/v1/evaluation-estimates"] = ESTIMATE
+    assert "92 calls of helpful" in await shown(api, evaluation=PASSED)

@@ -16,6 +16,7 @@ from evaluator.api.dataset_augmentations import dataset_augmentations_router
 from evaluator.api.dataset_cases import dataset_cases_router
 from evaluator.api.dataset_versions import dataset_versions_router
 from evaluator.api.datasets import datasets_router
+from evaluator.api.evaluation_estimates import EstimateSettings, evaluation_estimates_router
 from evaluator.api.evaluation_tasks import evaluation_tasks_router
 from evaluator.api.evaluations import evaluations_router
 from evaluator.api.judges import judges_router
@@ -78,6 +79,9 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
                 *_dataset_routers(platform, datasets),
                 *_annotation_routers(platform, subjects, datasets),
                 *_judge_routers(platform, judges, connections, figures),
+                evaluation_estimates_router(
+                    platform.reader, sets, figures, EstimateSettings(settings.repeats, connections.endpoint)
+                ),
             ),
             background=(
                 *direct_jobs(settings, store, platform.clock, tasks),

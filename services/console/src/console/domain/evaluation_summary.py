@@ -81,6 +81,21 @@ def _result(found: Mapping[str, Any]) -> tuple[str, ...]:
     return (*lines, f"Earlier verdicts of this proposal: {', '.join(earlier)}.")
 
 
+def estimate_words(estimate: Mapping[str, Any] | None) -> str:
+    """Return what an evaluation may use, before it is requested; empty if that is unknown."""
+    if estimate is None:
+        return ""
+    found = f"At most {estimate['answers']:,} answers of the app on {estimate['dataset']}"
+    if not estimate["calls"]:
+        return f"{found}; no judge is asked."
+    cost = "cost unknown" if estimate["usd"] is None else f"about ${estimate['usd']:.2f}"
+    minutes = "" if estimate["minutes"] is None else f", {estimate['minutes']:,.0f} minutes at the endpoint's pace"
+    return (
+        f"{found}, and {estimate['calls']:,} calls of {', '.join(estimate['judges'])}: about {estimate['tokens']:,}"
+        f" tokens, {cost}{minutes}."
+    )
+
+
 def _attempts(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Return why it had to show more; nothing for a first one without judges."""
     if _level(found) <= _FIRST_LEVEL:

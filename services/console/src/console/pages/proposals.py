@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from console.domain.bisection_summary import BisectionReport, summarize_bisection
-from console.domain.evaluation_summary import summarize_evaluation
+from console.domain.evaluation_summary import estimate_words, summarize_evaluation
 from console.domain.permissions import decision_rights
 from console.domain.rollout_summary import RolloutSummary
 from console.domain.side_by_side import diff_rows, foreign_template_syntax, lines_of, unfilled
@@ -66,6 +66,7 @@ async def _render_proposal(page: PageContext, found: dict[str, Any]) -> HTMLResp
         bisection=bisection,
         rollout=rollout,
         evaluation=summarize_evaluation(found, run, page.now),
+        estimate=estimate_words(await _estimate(page, found)),
         rights=decision_rights(found, page.viewer, people["items"] if people else None, page.kill_switch["halted"]),
     )
 
@@ -80,6 +81,13 @@ async def _latest_run(page: PageContext, proposal: dict[str, Any]) -> dict[str, 
         return None
     found = await page.get_or_none("/v1/evaluations", proposal_id=proposal["id"], limit=1)
     return found["items"][0] if found and found["items"] else None
+
+
+async def _estimate(page: PageContext, proposal: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what another evaluation may use; None without a golden set, or if none is to be requested."""
+    if proposal["state"] != "open" or proposal["evaluation_rule"] == "none":
+        return None
+    return await page.get_or_none("/v1/evaluation-estimates", target=proposal["target"])
 
 
 async def _rollout(page: PageContext, proposal: dict[str, Any]) -> RolloutSummary | None:
