@@ -21,6 +21,7 @@ BENCHMARKS = (
     "latency",
     "ingest",
     "ingest_steps",
+    "overload",
     "relay",
     "consume",
     "sdk",

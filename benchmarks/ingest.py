@@ -19,12 +19,13 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -77,11 +78,11 @@ async def _add_key(dsn: str) -> None:
 
 
 @contextlib.contextmanager
-def serving(mode: str, dsn: str) -> Iterator[tuple[int, int]]:
-    """Yield the port of a server in its own process, and the process's id."""
+def serving(mode: str, dsn: str, settings: Mapping[str, str] | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the port of a server in its own process, and the process's id. `settings`: environment variables."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.ingest", "--serve", mode, "--dsn", dsn, "--port", str(port)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env={**os.environ, **(settings or {})})
     try:
         until = time.monotonic() + 120  # a busy machine
         while True:

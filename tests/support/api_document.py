@@ -82,7 +82,7 @@ class DescribedApi:
 
     def defects(self, method: str, path: str, response: httpx.Response) -> list[str]:
         """Return what the document does not say about the response to a request; `path` is as it was sent."""
-        plain = httpx.URL(path).path.partition("?")[0]
+        plain = httpx.URL(path).raw_path.decode().partition("?")[0]  # an encoded slash belongs to its segment
         templates = [template for pattern, template in self._paths if pattern.fullmatch(plain)]
         operation = next(
             (
@@ -126,3 +126,9 @@ def response_check(app: FastAPI) -> dict[str, list[Any]]:
         assert not defects, defects
 
     return {"response": [check]}
+
+
+@functools.cache
+def service_check(service: str) -> dict[str, list[Any]]:
+    """Return the `event_hooks` of `response_check` for a service, made once for all tests."""
+    return response_check(service_apps()[service])

@@ -15,6 +15,7 @@ from evaluator.settings import EvaluatorSettings
 from evaluator.storage.tables import keys
 from shared.auth.principal import hash_secret
 from shared.runtime.clock import Clock
+from tests.support.api_document import service_check
 
 Answer = Callable[[dict[str, Any]], Any]
 ROUTE = "/v1/evaluation-tasks"
@@ -47,10 +48,15 @@ class _Instance(httpx.ASGITransport):
 
 
 def connect(settings: EvaluatorSettings, clock: Clock, key: str) -> httpx.AsyncClient:
-    """Return a client of a new instance, to be closed; its background jobs don't run."""
+    """Return a client of a new instance, to be closed; its background jobs don't run.
+
+    Each response must be as the API's document describes it.
+    """
     transport = _Instance(build_app(settings, clock))
     headers = {"authorization": f"Bearer rk_{key}_s"}
-    return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=headers, event_hooks=service_check("evaluator")
+    )
 
 
 class FlakyWorker:

@@ -45,7 +45,7 @@ async def test_executions_are_returned_as_stored(collector: "Running", reader: h
     assert one["prompts"] == [{"name": "answer", "digest": DIGEST, "version": None}]
     assert one["attributes"] == {"route": "search"}
     assert one["occurred_at"] == "2026-11-21T11:59:00Z"
-    assert one["received_at"] == "2026-11-21T12:00:00+00:00"
+    assert one["received_at"] == "2026-11-21T12:00:00Z"
     assert (two["id"], two["input"], two["prompts"], two["attributes"]) == ("e2", None, [], {})
 
 
@@ -70,7 +70,7 @@ async def test_the_newest_execution_of_a_target(collector: "Running", reader: ht
         collector.clock.advance(timedelta(seconds=1))
     await collector.post("executions", {**EXECUTION, "id": "e4", "target": "other"})
     newest = (await reader.get("/v1/executions/latest?target=answers")).json()
-    assert (newest["id"], newest["received_at"]) == ("e3", "2026-11-21T12:00:02+00:00")
+    assert (newest["id"], newest["received_at"]) == ("e3", "2026-11-21T12:00:02Z")
     assert newest == (await read_executions(reader, "e3"))[0]
 
 

@@ -15,6 +15,7 @@ from evaluator.settings import EvaluatorSettings
 from evaluator.storage.annotations import ConsensusRating, load_consensus
 from shared.testing.clock import FakeClock
 from tests.support.annotation import PATH, RUBRIC, Annotators, add_people, answers, key_of, task_body
+from tests.support.api_document import service_check
 from tests.support.messaging import NOW
 
 
@@ -27,7 +28,9 @@ def clock() -> FakeClock:
 async def people(settings: EvaluatorSettings, engine: AsyncEngine, clock: FakeClock) -> AsyncIterator[Annotators]:
     await add_people(engine)
     app = build_app(settings, clock)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test", event_hooks=service_check("evaluator")
+    ) as client:
         yield Annotators(client)
     await app.state.keys._engine.dispose()
 

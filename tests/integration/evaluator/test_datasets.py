@@ -21,6 +21,7 @@ from shared.auth.principal import hash_secret
 from shared.events import CATALOG
 from shared.events.evaluation import DatasetPublished
 from shared.testing.clock import FakeClock
+from tests.support.api_document import service_check
 from tests.support.datasets import sent_case
 from tests.support.messaging import NOW
 
@@ -45,7 +46,10 @@ async def api(settings: EvaluatorSettings, engine: AsyncEngine, clock: FakeClock
             await conn.execute(insert(keys).values(**row, **more))
     app = build_app(settings, clock)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://test", headers=key_of("ann")
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers=key_of("ann"),
+        event_hooks=service_check("evaluator"),
     ) as client:
         yield client
     await app.state.keys._engine.dispose()

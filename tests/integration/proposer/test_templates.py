@@ -22,6 +22,7 @@ from shared.auth.principal import hash_secret
 from shared.events.proposals import ProposalReady
 from shared.testing.clock import FakeClock
 from tests.integration.proposer.test_examples import went_live
+from tests.support.api_document import service_check
 from tests.support.eventually import eventually
 from tests.support.proposer import NOW, feedback, live, slotted
 from tests.support.proposer_service import Proposer
@@ -41,7 +42,9 @@ async def api(settings: ProposerSettings, engine: AsyncEngine) -> AsyncIterator[
     waiting = settings.model_copy(update={"grant_seconds": 0.3})
     transport = httpx.ASGITransport(build_app(waiting, FakeClock(NOW)))
     headers = {"authorization": "Bearer rk_admin_s"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=headers, event_hooks=service_check("proposer")
+    ) as client:
         yield client
 
 
@@ -82,7 +85,10 @@ async def test_tuning_under_a_grant_counts_what_was_applied(settings: ProposerSe
     app = build_app(settings.model_copy(update={"grant_seconds": 30}), FakeClock(NOW))
     headers = {"authorization": "Bearer rk_admin_s"}
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers=headers,
+        event_hooks=service_check("proposer"),
     ) as patient:
         answer, _ = await asyncio.gather(patient.post(f"{ROOT}/answer/auto-tune", json={}), apply_proposal())
     assert without_ids(answer.json()) == GOLDEN["applied"]

@@ -49,8 +49,7 @@ allow-x00 = false
 max-examples = {CASES}
 database = "none"
 [[operations]]
-include-path-regex = "^/v1/(executions|feedback|traces)"
-include-method = ["POST", "PUT"]
+include-name-regex = "^(POST|PUT) /v1/(executions|feedback|traces|evaluation-tasks)"
 headers = {{ Authorization = "Bearer {site.ingest_key}" }}
 [[operations]]
 include-path = "{STREAMS}"

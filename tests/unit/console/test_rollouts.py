@@ -23,9 +23,10 @@ def rolling(api: FakeServices, state: str = "running", **parts: Any) -> None:
     steps = [{"weight": weight, "min_values": 100, "min_seconds": 600} for weight in (100, 500)]
     change = {"revision": 2, "kind": "advanced", "step": 1, "weight": 500, "by": "gatekeeper", "reason": "not-worse",
               "message": "5 % next", "verdict": verdict, "at": NOW}  # fmt: skip
+    by_hand = {**change, "verdict": None}
     whole = {
         "id": "r1", "name": "answer", "state": state, "step": 1, "weight": 500, "revision": 2, "plan": {"steps": steps},
-        "assessment": verdict, "changes": [change], "candidate_digest": OTHER, "base_digest": DIGEST, **parts,
+        "assessment": verdict, "changes": [by_hand, change], "candidate_digest": OTHER, "base_digest": DIGEST, **parts,
     }  # fmt: skip
     api.answers |= {"/v1/rollouts": {"items": [whole]}, "/v1/rollouts/r1": whole}
 

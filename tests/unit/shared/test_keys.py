@@ -1,6 +1,7 @@
 """API keys: parsing, and the permissions of a principal."""
 
 import asyncio
+import time
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -104,6 +105,18 @@ async def test_requests_that_come_at_once_share_one_lookup() -> None:
     assert found[1:] == [SERVICE] * 4
     assert keys.lookups == 1
     assert keys.cached("Bearer rk_k_s") is SERVICE
+
+
+async def test_a_key_that_is_looked_up_again_is_known_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = CountingKeyStore()
+    keys.gate.set()
+    assert keys.last_known("Bearer rk_k_s") is None
+    await keys.authenticate("Bearer rk_k_s")
+    later = time.monotonic() + 3
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert (keys.cached("Bearer rk_k_s"), keys.last_known("Bearer rk_k_s")) == (None, SERVICE)
+    keys.forget("k")
+    assert keys.last_known("Bearer rk_other_s") is None
 
 
 async def test_each_request_of_a_shared_lookup_is_refused() -> None:

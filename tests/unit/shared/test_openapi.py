@@ -32,6 +32,23 @@ def test_every_operation_is_described(api: DescribedApi) -> None:
     assert len({operation["operationId"] for _, _, operation in operations}) == len(operations)
 
 
+def test_every_json_response_is_described_field_by_field(api: DescribedApi) -> None:
+    free = {
+        ("GET", "/v1/datasets/{name}/versions/{digest}/manifest"),  # a file with a format of its own
+        ("POST", "/v1/traces"),  # the form that OTLP has
+    }
+    vague = set()
+    for method, path, operation in api.operations():
+        for status, response in operation["responses"].items():
+            content = api.resolve(response).get("content", {}).get("application/json")
+            if status.startswith("2") and content is not None:
+                schema = api.resolve(content.get("schema", {}))
+                is_map = isinstance(schema.get("additionalProperties"), dict)
+                if not (schema.keys() & {"properties", "anyOf", "items"} or is_map):
+                    vague.add((method, path))
+    assert vague == free
+
+
 def test_every_problem_has_its_codes_and_headers(api: DescribedApi) -> None:
     for method, path, operation in api.operations():
         if (method, path) == ("POST", NO_PROBLEMS):

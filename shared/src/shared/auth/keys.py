@@ -54,6 +54,14 @@ class KeyStore:
         entry = self._cache.get(header or "")
         return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
+    def last_known(self, header: str | None) -> Principal | None:
+        """Return the principal of an Authorization header as it was looked up last; None where it never was.
+
+        The key may have been revoked since: this says whose quota a request counts for, and allows nothing.
+        """
+        entry = self._cache.get(header or "")
+        return None if entry is None else entry[1]
+
     async def authenticate(self, header: str | None) -> Principal:
         """Return the principal of an Authorization header. Raises Problem 401."""
         found = self.cached(header)

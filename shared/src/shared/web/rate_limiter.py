@@ -99,7 +99,7 @@ def admit_request(limiter: RateLimiter, keys: KeyStore | None, scope: Scope) -> 
     """
     headers = dict(scope["headers"])
     key = headers.get(b"authorization")
-    known = None if key is None or keys is None else keys.cached(key.decode("latin-1"))
+    known = None if key is None or keys is None else keys.last_known(key.decode("latin-1"))
     return limiter.admit(known, scope, headers.get(b"x-forwarded-for"))
 
 

@@ -154,6 +154,34 @@ class ExecutionPage(BaseModel):
     )
 
 
+class StoredExecution(BaseModel):
+    """An execution as it was accepted, with its whole texts, but without usage, scores and feedback."""
+
+    id: str
+    target: str
+    received_at: datetime
+    trace_id: str | None
+    parent_id: str | None
+    prompts: tuple[PromptUse, ...]
+    model: str | None
+    arm: str | None
+    user: str | None
+    session: str | None
+    input: str | None
+    output: str | None
+    outcome: Outcome | None
+    attributes: dict[str, str]
+    consent: Consent
+    occurred_at: datetime
+    clock_skew_s: int | None
+
+
+class StoredExecutionList(BaseModel):
+    """The executions that were asked for by `id`, in that order."""
+
+    items: list[StoredExecution]
+
+
 class TraceNode(ExecutionSummary):
     """An execution of a trace, with its level and its start."""
 

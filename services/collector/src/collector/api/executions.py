@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from collector.api.execution_filters import Reader, Words, filter_dependency
-from collector.api.execution_models import ExecutionDetail, ExecutionPage
+from collector.api.execution_models import ExecutionDetail, ExecutionPage, StoredExecution, StoredExecutionList
 from collector.api.execution_responses import to_detail, to_feedback, to_page
 from collector.domain.execution_filter import ExecutionFilter
 from collector.domain.log_entries import subject_reference
@@ -44,7 +44,7 @@ def _list_routes(executions: ExecutionReader, log: ExecutionLogReader, pseudonym
     router = APIRouter(prefix="/v1/executions", tags=["executions"])
     read_filter = filter_dependency(pseudonym_key)
 
-    @router.get("", response_model=ExecutionPage | dict[str, Any], responses=_BROAD)
+    @router.get("", response_model=ExecutionPage | StoredExecutionList, responses=_BROAD)
     async def list_executions(
         principal: Reader,
         wanted: Annotated[ExecutionFilter, Depends(read_filter)],
@@ -52,7 +52,7 @@ def _list_routes(executions: ExecutionReader, log: ExecutionLogReader, pseudonym
         q: Words = None,
         cursor: Cursor = None,
         limit: Limit = 50,
-    ) -> ExecutionPage | dict[str, Any]:
+    ) -> ExecutionPage | StoredExecutionList:
         """Return executions, newest first; or with `id` those, in their order.
 
         The list has an execution about a second after it was accepted. With `session`, `feedback` of the answer is that
@@ -63,7 +63,7 @@ def _list_routes(executions: ExecutionReader, log: ExecutionLogReader, pseudonym
         if ids is not None:
             if wanted != ExecutionFilter(principal.project, principal.environment) or q is not None or cursor:
                 raise invalid("id", "cannot be combined with other parameters")
-            return {"items": await _list_by_id(executions, principal, ids)}
+            return StoredExecutionList(items=await _list_by_id(executions, principal, ids))
         return await _read_page(log, wanted, q, cursor, limit)
 
     return router
@@ -73,7 +73,7 @@ def _single_routes(executions: ExecutionReader, log: ExecutionLogReader) -> APIR
     router = APIRouter(prefix="/v1/executions", tags=["executions"])
 
     @router.get("/latest", responses=_UNKNOWN)
-    async def get_latest_execution(principal: Reader, target: Annotated[Name, Query()]) -> dict[str, Any]:
+    async def get_latest_execution(principal: Reader, target: Annotated[Name, Query()]) -> StoredExecution:
         """Return the newest execution of a target. Problem 404 if there is none."""
         row = await executions.get_latest_execution(principal.project, principal.environment, target)
         if row is None:
@@ -115,7 +115,7 @@ async def _read_page(
     return to_page(page, feedback, None if page.following is None else keyset.encode(*page.following), about)
 
 
-async def _list_by_id(executions: ExecutionReader, principal: Principal, ids: list[Id]) -> list[dict[str, Any]]:
+async def _list_by_id(executions: ExecutionReader, principal: Principal, ids: list[Id]) -> list[StoredExecution]:
     references = list(dict.fromkeys(_reference(principal, execution_id) for execution_id in ids))
     found = await executions.list_executions(references)
     return [to_view(found[reference]) for reference in references if reference in found]
@@ -125,12 +125,12 @@ def _reference(principal: Principal, execution_id: str) -> bytes:
     return key_hash(principal.project, principal.environment, "execution", execution_id)
 
 
-def to_view(row: Any) -> dict[str, Any]:
-    """Return a row of `executions` as JSON: `id`, `target`, `received_at`, and the facts by their names."""
-    facts = ExecutionFacts.model_validate_json(row.facts).model_dump(mode="json")
-    return {
-        "id": facts.pop("execution_id"),
-        "target": row.target,
-        "received_at": row.received_at.isoformat(),
+def to_view(row: Any) -> StoredExecution:
+    """Return a row of `executions`."""
+    facts = ExecutionFacts.model_validate_json(row.facts).model_dump()
+    return StoredExecution(
+        id=facts.pop("execution_id"),
+        target=row.target,
+        received_at=row.received_at,
         **facts,
-    }
+    )

@@ -69,7 +69,7 @@ def summarize_rollout(found: Mapping[str, Any]) -> RolloutSummary:
 
 def _last_verdict(changes: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the numbers that the last change with numbers was made on."""
-    return next((change["verdict"] for change in changes if change["verdict"].get("metrics")), {})
+    return next((it["verdict"] for it in changes if it["verdict"] and it["verdict"]["metrics"]), {})
 
 
 def _row(metric: Mapping[str, Any]) -> GuardedMetricRow:

@@ -7,10 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evaluator.api.evaluation_models import BisectionPage
 from evaluator.storage.bisections import BisectionRunRepository
 from shared.auth.principal import Principal
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, Limit
+from shared.web.response_models import described_by
 
 Reader = Annotated[Principal, Depends(require("read"))]
 
@@ -19,7 +21,7 @@ def bisections_router(engine: AsyncEngine) -> APIRouter:
     """Return `GET /v1/bisections`."""
     router = APIRouter(prefix="/v1/bisections", tags=["evaluations"])
 
-    @router.get("")
+    @router.get("", responses=described_by(BisectionPage))
     async def bisections(
         principal: Reader, regression_id: UUID | None = None, cursor: Cursor = None, limit: Limit = 20
     ) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, model_validator
 
+from evaluator.api.evaluation_models import AnsweredTasks, HeldTasks, LeasedTasks
 from evaluator.domain.task_answers import MAX_RETURNED, StoredAnswer
 from evaluator.domain.worker_requests import LeaseRequest, LeaseToken, TaskReport
 from evaluator.task_service import CaseTask, TaskService
@@ -18,6 +19,7 @@ from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.json_body import Label, RequestBody, body_operation, json_body
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 MAX_BODY = 1024 * 1024
@@ -96,7 +98,7 @@ def evaluation_tasks_router(service: TaskService) -> APIRouter:
 def _lease_routes(service: TaskService) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluation-tasks", tags=["evaluations"])
 
-    @router.post("/leases", openapi_extra=body_operation(TaskLeases, _LEASES))
+    @router.post("/leases", responses=described_by(LeasedTasks), openapi_extra=body_operation(TaskLeases, _LEASES))
     async def leases(
         request: Request, principal: Worker, body: Annotated[TaskLeases, Depends(json_body(TaskLeases, limit=MAX_BODY))]
     ) -> dict[str, Any]:
@@ -110,7 +112,11 @@ def _lease_routes(service: TaskService) -> APIRouter:
         async with _disconnection(request) as gone:
             return {"tasks": _tasks(await service.lease(wanted, body.wait_s, gone))}
 
-    @router.post("/heartbeats", openapi_extra=body_operation(TaskHeartbeats, {"tasks": [_HELD]}))
+    @router.post(
+        "/heartbeats",
+        responses=described_by(HeldTasks),
+        openapi_extra=body_operation(TaskHeartbeats, {"tasks": [_HELD]}),
+    )
     async def heartbeats(
         principal: Worker, body: Annotated[TaskHeartbeats, Depends(json_body(TaskHeartbeats, limit=MAX_BODY))]
     ) -> dict[str, Any]:
@@ -126,7 +132,7 @@ def _lease_routes(service: TaskService) -> APIRouter:
 def _answer_routes(service: TaskService) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluation-tasks", tags=["evaluations"])
 
-    @router.post("/answers", openapi_extra=body_operation(TaskAnswers, _ANSWERS))
+    @router.post("/answers", responses=described_by(AnsweredTasks), openapi_extra=body_operation(TaskAnswers, _ANSWERS))
     async def answers(
         principal: Worker, body: Annotated[TaskAnswers, Depends(json_body(TaskAnswers, limit=MAX_BODY))]
     ) -> dict[str, Any]:

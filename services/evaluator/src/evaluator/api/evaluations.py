@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evaluator.api.evaluation_models import EvaluationPage, EvaluationView, ReportView
 from evaluator.storage.evaluation_views import EvaluationFilter, EvaluationViewRepository, ShownState
 from shared.auth.principal import Principal
 from shared.problems import Problem
@@ -16,6 +17,7 @@ from shared.runtime.clock import Clock
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -24,7 +26,8 @@ _UNKNOWN = problems({404: ["unknown-evaluation"]})
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The report; `digest` is the SHA-256 of the RFC 8785 JSON of `content`",
-        "content": {"application/json": {"schema": {"type": "object"}}, "text/html": {"schema": {"type": "string"}}},
+        "model": ReportView,
+        "content": {"text/html": {"schema": {"type": "string"}}},
     }
 }
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -38,7 +41,7 @@ def evaluations_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
 def _evaluation_routes(engine: AsyncEngine, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
 
-    @router.get("")
+    @router.get("", responses=described_by(EvaluationPage))
     async def list_evaluations(
         principal: Reader, proposal_id: UUID | None = None, bisection_id: UUID | None = None,
         target: Target = None, state: ShownState | None = None, cursor: Cursor = None, limit: Limit = 20,
@@ -55,7 +58,7 @@ def _evaluation_routes(engine: AsyncEngine, clock: Clock) -> APIRouter:
             found = await EvaluationViewRepository(conn, *scope).list_evaluations(query, clock.now())
         return keyset.page(found, limit, key=lambda it: (it["requested_at"], it["id"]), view=evaluation_to_json)
 
-    @router.get("/{evaluation_id}", responses=_UNKNOWN)
+    @router.get("/{evaluation_id}", responses=described_by(EvaluationView) | _UNKNOWN)
     async def evaluation(principal: Reader, evaluation_id: UUID) -> dict[str, Any]:
         """Return an evaluation: state, progress, and with its end verdict and digest of the report."""
         async with engine.connect() as conn:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evaluator.api.judge_models import JudgingRulePage, JudgingRuleView
 from evaluator.api.parameters import Reader, Tuner
 from evaluator.domain.online_judgements import JudgingRule, TargetScopeKey
 from evaluator.judge_service import JudgeService, midnight
@@ -18,6 +19,7 @@ from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 from shared.web.json_body import Label, RequestBody, body_operation, json_body
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 
 TargetPath = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _UNKNOWN = problems({404: ["unknown-target"]})
@@ -47,7 +49,7 @@ def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: 
     """Return the routes of online judging."""
     router = APIRouter(prefix="/v1/judging", tags=["judges"])
 
-    @router.get("")
+    @router.get("", responses=described_by(JudgingRulePage))
     async def list_rules(principal: Reader) -> dict[str, Any]:
         """List the targets that have a rule, with what waits, what was judged today, and what it used."""
         async with store.begin() as tx:
@@ -55,7 +57,7 @@ def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: 
             items = [await _view(tx, rule, service, clock) for rule in rules]
         return {"items": items, "next": None, "available": service.available}
 
-    @router.get("/{target}", responses=_UNKNOWN)
+    @router.get("/{target}", responses=described_by(JudgingRuleView) | _UNKNOWN)
     async def get_rule(principal: Reader, target: TargetPath) -> dict[str, Any]:
         """Return how a target is judged, and the state of it."""
         async with store.begin() as tx:
@@ -65,7 +67,9 @@ def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: 
                 raise Problem(404, "unknown-target", "No rule says how this target is judged")
             return await _view(tx, found, service, clock)
 
-    @router.put("/{target}", openapi_extra=body_operation(JudgingBody, _EXAMPLE))
+    @router.put(
+        "/{target}", responses=described_by(JudgingRuleView), openapi_extra=body_operation(JudgingBody, _EXAMPLE)
+    )
     async def put_rule(
         principal: Tuner, target: TargetPath, body: Annotated[JudgingBody, Depends(json_body(JudgingBody))]
     ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header
 from pydantic import Field
 
+from evaluator.api.evaluation_models import EvaluationView
 from evaluator.api.evaluations import evaluation_to_json
 from evaluator.domain.evaluation_run import EvaluationRun, RequestOrigin
 from evaluator.judge_agreement import JudgeFiguresService
@@ -26,6 +27,7 @@ from shared.web.authentication import require
 from shared.web.correlation import correlation_id
 from shared.web.json_body import Label, RequestBody, body_operation, json_body
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 
 Tuner = Annotated[Principal, Depends(require("tune"))]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -74,7 +76,7 @@ def new_evaluation_router(
     @router.post(
         "",
         status_code=202,
-        responses=problems({422: ["idempotency-mismatch"]}),
+        responses=described_by(EvaluationView, 202) | problems({422: ["idempotency-mismatch"]}),
         openapi_extra=body_operation(NewEvaluation, _EXAMPLE),
     )
     async def start(

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.access_models import AuditCheckView, AuditPage
 from gatekeeper.domain.signer import Signer
 from gatekeeper.storage.audit import AuditQuery, AuditRepository
 from gatekeeper.use_cases.audit_verification import Verifier
@@ -13,6 +14,7 @@ from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.response_models import described_by
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Order = Literal["asc", "desc"]
@@ -27,7 +29,7 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
     router = APIRouter(prefix="/v1/audit", tags=["audit"])
     verifier = Verifier(engine, signer)
 
-    @router.get("")
+    @router.get("", responses=described_by(AuditPage))
     async def entries(
         principal: Reader,
         order: Order = "asc",
@@ -47,7 +49,7 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
             found = await AuditRepository(conn).list_entries(principal.project, query, limit)
         return keyset.page(found, limit, key=lambda entry: [entry["seq"]], view=dict)
 
-    @router.get("/verify")
+    @router.get("/verify", responses=described_by(AuditCheckView))
     async def verify(
         principal: Reader, seq: EntryNumber = None, head: Head = None, scope: Literal["all", "new"] = "all"
     ) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
+from gatekeeper.api.grant_models import GrantPage, GrantView, RevokedExampleView, RevokedGrantView
 from gatekeeper.api.request_body import (
     OptionalReason,
     PromptName,
@@ -33,6 +34,7 @@ from shared.events.promotion import PromptLive
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -89,7 +91,7 @@ def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
 def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["grants"])
 
-    @router.get("/grants")
+    @router.get("/grants", responses=described_by(GrantPage))
     async def grants(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the grants of the environment, newest first."""
         scope = principal.project, principal.environment
@@ -99,7 +101,12 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
             found = await GrantRepository(conn).list_grants(*scope, (given_at, grant_id), limit)
         return keyset.page(found, limit, key=lambda grant: (grant.given_at, grant.id), view=asdict)
 
-    @router.post("/grants", status_code=201, openapi_extra=described(NewGrant, _GRANT, *AUTHORITY, *PROMOTION))
+    @router.post(
+        "/grants",
+        status_code=201,
+        responses=described_by(GrantView, 201),
+        openapi_extra=described(NewGrant, _GRANT, *AUTHORITY, *PROMOTION),
+    )
     async def give(
         request: Request, principal: Reviewer, body: Annotated[NewGrant, Depends(json_body(NewGrant))]
     ) -> dict[str, Any]:
@@ -126,6 +133,7 @@ def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) ->
 
     @router.post(
         "/grants/{grant_id}/revoke",
+        responses=described_by(RevokedGrantView),
         openapi_extra=described(GrantRevocation, _REASON, *AUTHORITY, *PROMOTION, required=False),
     )
     async def revoke(
@@ -141,6 +149,7 @@ def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) ->
 
     @router.post(
         "/examples/{digest}/revoke",
+        responses=described_by(RevokedExampleView),
         openapi_extra=described(ExampleRevocation, _REASON, *AUTHORITY, *PROMOTION, "unknown-example"),
     )
     async def revoke_example(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.access_models import SwitchView
 from gatekeeper.api.boundary_problems import AUTHORITY
 from gatekeeper.api.request_body import Reason, RequestBody, described, json_body, presented_key
 from gatekeeper.storage.kill_switch import KillSwitchRepository
@@ -13,6 +14,7 @@ from gatekeeper.use_cases.kill_switch import KillSwitch
 from shared.auth.principal import Principal
 from shared.events.promotion import LoopHalted, LoopResumed
 from shared.web.authentication import authorization, require
+from shared.web.response_models import described_by
 
 AnyKey = Annotated[Principal, Depends(require())]
 
@@ -36,13 +38,13 @@ def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
 
     switch_key = Depends(authenticate)
 
-    @router.get("/loop")
+    @router.get("/loop", responses=described_by(SwitchView))
     async def loop(principal: AnyKey) -> dict[str, Any]:
         """Return whether promotions are halted in the key's environment, since when, by whom and why."""
         async with engine.connect() as conn:
             return asdict(await KillSwitchRepository(conn).get_state(principal.project, principal.environment))
 
-    @router.post("/halt", openapi_extra=schema)
+    @router.post("/halt", responses=described_by(SwitchView), openapi_extra=schema)
     async def halt(
         request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
     ) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
         """
         return await _set_switch(switch, request, principal, background, "halt", LoopHalted, body.reason)
 
-    @router.post("/resume", openapi_extra=schema)
+    @router.post("/resume", responses=described_by(SwitchView), openapi_extra=schema)
     async def resume(
         request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
     ) -> dict[str, Any]:

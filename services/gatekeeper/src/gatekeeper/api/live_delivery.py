@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.prompt_models import DeliveryList, LivePromptView
 from gatekeeper.api.prompt_names import NameInPath, stored_name
 from gatekeeper.delivery.hub import Frame, Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey, live_frame
 from gatekeeper.storage.live_versions import LiveVersionRepository
@@ -18,6 +19,7 @@ from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.event_stream import CONNECTED, KEEP_ALIVE_S, event_stream_response
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
@@ -42,7 +44,11 @@ def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
 
     @router.get(
         "/prompts/{name:path}",
-        responses={304: {"description": "Unchanged"}, **problems({404: ["prompt-not-live"]})},
+        responses={
+            **described_by(LivePromptView),
+            304: {"description": "Unchanged"},
+            **problems({404: ["prompt-not-live"]}),
+        },
     )
     async def prompt(request: Request, principal: App, name: NameInPath) -> Response:
         """Return the signed `prompt.live`; 304 if `If-None-Match` has its ETag."""
@@ -55,7 +61,7 @@ def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
             return Response(status_code=304, headers=headers)
         return Response(found[0].model_dump_json(), headers=headers, media_type="application/json")
 
-    @router.get("/instances")
+    @router.get("/instances", responses=described_by(DeliveryList))
     async def instances(principal: Reader) -> dict[str, Any]:
         """Return the clients of this gatekeeper instance with what each was last sent of each prompt, and when.
 

@@ -8,6 +8,13 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.boundary_problems import AUTHORITY, refusals
+from gatekeeper.api.prompt_models import (
+    ArchivedPromptView,
+    KnownVersionView,
+    PromotedVersionPage,
+    PromptPage,
+    ReviewView,
+)
 from gatekeeper.api.prompt_names import NameInPath, NameInQuery
 from gatekeeper.api.request_body import Reason, RequestBody, described, json_body, presented_key
 from gatekeeper.domain.live_version import previous_digest
@@ -23,6 +30,7 @@ from shared.web.authentication import require
 from shared.web.encoded_paths import decoded
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -47,7 +55,7 @@ def prompts_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
 def _list_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
-    @router.get("/prompts")
+    @router.get("/prompts", responses=described_by(PromptPage))
     async def prompts(
         principal: Reader, name: NameInQuery, cursor: Cursor = None, limit: Limit = 100, archived: bool = False
     ) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def _list_routes(engine: AsyncEngine) -> APIRouter:
 def _version_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
-    @router.get("/prompts/{name:path}/versions")
+    @router.get("/prompts/{name:path}/versions", responses=described_by(PromotedVersionPage))
     async def versions(principal: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
         """Return the versions that were live under a name, newest first.
 
@@ -84,7 +92,7 @@ def _version_routes(engine: AsyncEngine) -> APIRouter:
         previous = previous_digest(history)
         return keyset.page(found, limit, key=lambda version: [version.sequence], view=asdict, previous=previous)
 
-    @router.get("/versions/{digest}", responses=problems({404: ["unknown-version"]}))
+    @router.get("/versions/{digest}", responses=described_by(KnownVersionView) | problems({404: ["unknown-version"]}))
     async def version(principal: Reader, digest: str) -> dict[str, Any]:
         """Return the document of a digest that the project knows, whether it was ever live or not."""
         async with engine.connect() as conn:
@@ -100,7 +108,9 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.post(
-        "/prompts/{name:path}/observed/{digest}/review", openapi_extra=refusals(*AUTHORITY, "unknown-observation")
+        "/prompts/{name:path}/observed/{digest}/review",
+        responses=described_by(ReviewView),
+        openapi_extra=refusals(*AUTHORITY, "unknown-observation"),
     )
     async def review(request: Request, principal: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
         """Mark an observed digest as reviewed. Return who reviewed it first, and when. Makes nothing live."""
@@ -115,6 +125,7 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
 
     @router.post(
         "/prompts/{name:path}/archive",
+        responses=described_by(ArchivedPromptView),
         openapi_extra=described(Archive, {"reason": "Unused"}, *AUTHORITY, "unknown-prompt"),
     )
     async def archive(

@@ -1,7 +1,7 @@
 """HTTP API of proposals: people propose, read and decide."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.prompt_names import NameInQuery
 from gatekeeper.api.proposal_json import proposal_to_json
+from gatekeeper.api.proposal_models import DecidedView, ProposalPage, ProposalState, ProposalView
 from gatekeeper.api.request_body import (
     Digest,
     Label,
@@ -42,12 +43,12 @@ from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Author = Annotated[Principal, Depends(require("tune", person=True))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
-State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
 
 
 class NewProposal(RequestBody):
@@ -94,11 +95,11 @@ def proposals_router(
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
-    @router.get("")
+    @router.get("", responses=described_by(ProposalPage))
     async def proposals(
         principal: Reader,
         name: NameInQuery,
-        state: State | None = None,
+        state: ProposalState | None = None,
         cursor: Cursor = None,
         limit: Limit = 20,
         brief: bool = False,
@@ -112,7 +113,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
             found = await ProposalRepository(conn).list_proposals(*scope, query)
         return keyset.page(found, limit, key=lambda it: (it.opened_at, it.id), view=proposal_to_json)
 
-    @router.get("/{proposal_id}", responses=problems({404: ["unknown-proposal"]}))
+    @router.get("/{proposal_id}", responses=described_by(ProposalView) | problems({404: ["unknown-proposal"]}))
     async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
         """Return a proposal with its document, diff, evidence, and decision or grant."""
         async with engine.connect() as conn:
@@ -127,7 +128,7 @@ def _draft_routes(units: UnitOfWorkFactory) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        responses=problems({422: ["idempotency-mismatch"]}),
+        responses=described_by(ProposalView, 201) | problems({422: ["idempotency-mismatch"]}),
         openapi_extra=described(NewProposal, _PROPOSAL, *AUTHORITY, *PROMOTION),
     )
     async def propose(
@@ -157,7 +158,11 @@ def _draft_routes(units: UnitOfWorkFactory) -> APIRouter:
 def _decision_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms) -> APIRouter:
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
-    @router.post("/{proposal_id}/decisions", openapi_extra=described(NewDecision, _DECISION, *AUTHORITY, *PROMOTION))
+    @router.post(
+        "/{proposal_id}/decisions",
+        responses=described_by(DecidedView),
+        openapi_extra=described(NewDecision, _DECISION, *AUTHORITY, *PROMOTION),
+    )
     async def decisions(
         request: Request,
         principal: Reviewer,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.prompt_names import NameInQuery
 from gatekeeper.api.request_body import OptionalReason, RequestBody, described, json_body, presented_key
+from gatekeeper.api.rollout_models import RolloutDetails, RolloutList, RolloutView
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.domain.rollout import Rollout
 from gatekeeper.domain.rollout_machine import Change
@@ -21,6 +22,7 @@ from shared.problems import Problem
 from shared.web.authentication import require
 from shared.web.pagination import Limit
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -45,7 +47,7 @@ def rollouts_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Pro
 def _read_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"])
 
-    @router.get("")
+    @router.get("", responses=described_by(RolloutList))
     async def rollouts(
         principal: Reader, name: NameInQuery, proposal_id: UUID | None = None, limit: Limit = 20
     ) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def _read_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
             found = await RolloutRepository(conn).list_rollouts(*scope, name, proposal_id, limit)
         return {"items": [rollout_to_json(rollout) for rollout in found]}
 
-    @router.get("/{rollout_id}", responses=problems({404: ["unknown-rollout"]}))
+    @router.get("/{rollout_id}", responses=described_by(RolloutDetails) | problems({404: ["unknown-rollout"]}))
     async def rollout(principal: Reader, rollout_id: UUID) -> dict[str, Any]:
         """Return a rollout with its changes, and what would be done with it now: `assessment`."""
         async with units.begin() as unit:
@@ -63,13 +65,15 @@ def _read_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
             found = await _load(repository, principal, rollout_id)
             assessment = await assess_rollout(unit, found)
             changes = await repository.list_changes(rollout_id)
-        return {**rollout_to_json(found), "assessment": verdict_json(assessment), "changes": changes}
+        shown = [{**change, "verdict": change["verdict"] or None} for change in changes]
+        return {**rollout_to_json(found), "assessment": verdict_json(assessment), "changes": shown}
 
     return router
 
 
 def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"])
+    shown = described_by(RolloutView)
     schema = described(RolloutChange, {"revision": None, "reason": "Enough evidence"}, *AUTHORITY, *PROMOTION)
 
     async def change(
@@ -84,22 +88,22 @@ def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> API
         notifier.notify(promoted)
         return rollout_to_json(changed)
 
-    @router.post("/{rollout_id}/advance", openapi_extra=schema)
+    @router.post("/{rollout_id}/advance", responses=shown, openapi_extra=schema)
     async def advance(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
         """Go to the next step of the approved plan without its evidence. Not by the author of the proposal."""
         return await change(request, principal, rollout_id, body, None)
 
-    @router.post("/{rollout_id}/pause", openapi_extra=schema)
+    @router.post("/{rollout_id}/pause", responses=shown, openapi_extra=schema)
     async def pause(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
         """Keep the weights until a reviewer resumes. Harm still rolls it back."""
         return await change(request, principal, rollout_id, body, "paused")
 
-    @router.post("/{rollout_id}/resume", openapi_extra=schema)
+    @router.post("/{rollout_id}/resume", responses=shown, openapi_extra=schema)
     async def resume(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
         """Resume a paused rollout; its step goes on. Not by the author of the proposal."""
         return await change(request, principal, rollout_id, body, "resumed")
 
-    @router.post("/{rollout_id}/rollback", openapi_extra=schema)
+    @router.post("/{rollout_id}/rollback", responses=shown, openapi_extra=schema)
     async def rollback(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
         """Serve the base to all again, which ends the rollout. Works while halted."""
         return await change(request, principal, rollout_id, body, "rolled_back")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.api.access_models import EndedSessionView, LinkView, OpenedSessionView, PersonPage, SessionView
 from gatekeeper.api.boundary_problems import AUTHORITY, LINK, SUBJECT, refusals
 from gatekeeper.api.cookies import clear_session_cookies, set_session_cookies
 from gatekeeper.api.request_body import RequestBody, ShortText, described, json_body, presented_key
@@ -21,6 +22,7 @@ from shared.auth.principal import Principal
 from shared.web.authentication import own_pages_only, require
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
@@ -54,7 +56,7 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
         status_code=201,
         dependencies=[Depends(own_pages_only)],
         openapi_extra=described(SignIn, {"token": "…"}, *LINK, *AUTHORITY, secured=False),
-        responses=problems({403: ["cross-origin"]}),
+        responses=described_by(OpenedSessionView, 201) | problems({403: ["cross-origin"]}),
     )
     async def sign_in(
         request: Request, response: Response, body: Annotated[SignIn, Depends(json_body(SignIn))]
@@ -73,7 +75,9 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
             "expires_at": opened[0].expires_at,
         }
 
-    @router.post("/sessions/end", openapi_extra=refusals(*AUTHORITY, "no-session"))
+    @router.post(
+        "/sessions/end", responses=described_by(EndedSessionView), openapi_extra=refusals(*AUTHORITY, "no-session")
+    )
     async def sign_out(request: Request, response: Response, principal: Person) -> dict[str, Any]:
         """End the session of the request's key."""
         async with units.begin() as unit:
@@ -89,7 +93,7 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["people"])
 
-    @router.get("/session")
+    @router.get("/session", responses=described_by(SessionView))
     async def session(principal: AnyKey) -> dict[str, Any]:
         """Return who the key belongs to and its scopes; for the reading key of a session those of the acting key."""
         async with engine.connect() as conn:
@@ -116,7 +120,7 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes `/v1/people` and `/v1/sign-in-links`."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
-    @router.get("/people")
+    @router.get("/people", responses=described_by(PersonPage))
     async def people(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the people of the project by subject, with their scopes and role in this environment."""
         scope = principal.project, principal.environment
@@ -129,6 +133,7 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     @router.post(
         "/sign-in-links",
         status_code=201,
+        responses=described_by(LinkView, 201),
         openapi_extra=described(
             NewLink, {"subject": "ann", "role": "reviewer"}, *AUTHORITY, *SUBJECT, "unknown-project"
         ),

@@ -1,7 +1,7 @@
 """Responses of the proposer."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.events.proposals import ProposalKind
@@ -54,3 +54,79 @@ class DraftPage(DescribedResponse):
 
     items: list[DraftView]
     next: str | None = NEXT
+
+
+class TuningSettingsView(DescribedResponse):
+    """Settings of tuning. `schedule` is a cron expression of five fields in `time_zone`; null: no batch runs."""
+
+    realtime_min_rating: float
+    batch_min_rating: float
+    window_days: int
+    max_examples: int
+    max_tokens: int
+    schedule: str | None
+    time_zone: str
+
+
+class TargetTuningView(TuningSettingsView):
+    """The settings of one target."""
+
+    target: str
+
+
+class TuningSettingsList(DescribedResponse):
+    """The settings of targets that have their own, and the defaults of all others."""
+
+    defaults: TuningSettingsView
+    items: list[TargetTuningView]
+
+
+class TuningCandidateView(DescribedResponse):
+    """A candidate with its rating from 1 to 5."""
+
+    feedback_id: UUID
+    input: str
+    output: str
+    rating: float
+    created_at: datetime
+
+
+class TuningCandidateList(DescribedResponse):
+    """Candidates, best first."""
+
+    candidates: list[TuningCandidateView]
+    count: int
+    template_id: str
+
+
+class TunedView(DescribedResponse):
+    """What came of tuning a prompt: `added_count` examples are live now, or `proposal_ids` wait for a decision."""
+
+    added_count: int
+    total_examples: int
+    template_id: str
+    examples: list[TuningCandidateView]
+    status: Literal["applied", "proposed", "unchanged"]
+    proposal_ids: list[UUID]
+
+
+class AllTunedView(DescribedResponse):
+    """What came of tuning all prompts."""
+
+    tuned_count: int
+    total_templates: int
+    total_examples_added: int
+    proposed_count: int
+    status: Literal["applied", "proposed", "unchanged"]
+
+
+class TemplateView(DescribedResponse):
+    """The version of a prompt that is in use. `managed`: Ratchet serves it. `document` is null if it is not known."""
+
+    template_id: str
+    target: str
+    digest: str
+    managed: bool
+    total_examples: int
+    examples_by_slot: dict[str, int]
+    document: dict[str, Any] | None

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from proposer.api.response_models import AllTunedView, TemplateView, TunedView, TuningCandidateList
 from proposer.domain.tuning_settings import (
     MAX_EXAMPLES,
     MAX_RATING,
@@ -24,6 +25,7 @@ from shared.problems import Problem
 from shared.web.authentication import require
 from shared.web.encoded_paths import decoded
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 
 Admin = Annotated[Principal, Depends(require("admin"))]
 TemplateId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
@@ -55,20 +57,20 @@ def templates_router(tuning: TemplateTuner) -> APIRouter:
     """Return the router; all routes need the scope `admin`."""
     router = APIRouter(prefix=PREFIX, tags=["few-shots"])
 
-    @router.post("/auto-tune-all")
+    @router.post("/auto-tune-all", responses=described_by(AllTunedView))
     async def tune_all(principal: Admin, body: AutoTune | None = None) -> dict[str, Any]:
         """Tune every prompt of the key's environment that is in use."""
         scope = (principal.project, principal.environment)
         return await tuning.tune_all(scope, (body or AutoTune()).limits())
 
-    @router.post("/{template_id}/auto-tune", responses=_UNKNOWN)
+    @router.post("/{template_id}/auto-tune", responses=described_by(TunedView) | _UNKNOWN)
     async def tune(principal: Admin, template_id: TemplateId, body: AutoTune | None = None) -> dict[str, Any]:
         """Select the example set of a prompt, and apply or propose it."""
         scope = (principal.project, principal.environment)
         found = await tuning.tune(scope, name_of(template_id), (body or AutoTune()).limits())
         return _known(found, template_id)
 
-    @router.get("/{template_id}/tuning-candidates", responses=_UNKNOWN)
+    @router.get("/{template_id}/tuning-candidates", responses=described_by(TuningCandidateList) | _UNKNOWN)
     async def list_candidates(
         principal: Admin,
         template_id: TemplateId,
@@ -78,7 +80,7 @@ def templates_router(tuning: TemplateTuner) -> APIRouter:
         scope = (principal.project, principal.environment)
         return _known(await tuning.list_candidates(scope, name_of(template_id), min_rating), template_id)
 
-    @router.get("/{template_id}", responses=_UNKNOWN)
+    @router.get("/{template_id}", responses=described_by(TemplateView) | _UNKNOWN)
     async def get_template(principal: Admin, template_id: TemplateId) -> dict[str, Any]:
         """Return the version of a prompt that is in use."""
         scope = (principal.project, principal.environment)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from proposer.api.parameters import Reader
+from proposer.api.response_models import TargetTuningView, TuningSettingsList
 from proposer.domain.schedules import next_run
 from proposer.domain.tuning_settings import MAX_EXAMPLES, MAX_RATING, MAX_WINDOW_DAYS, MIN_RATING, TuningSettings
 from proposer.storage.repository import ProposerRepository
@@ -15,6 +16,7 @@ from shared.auth.principal import Principal
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock
 from shared.web.authentication import require
+from shared.web.response_models import described_by
 
 Admin = Annotated[Principal, Depends(require("admin"))]
 Target = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
@@ -60,7 +62,7 @@ def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
     """Return the router; it reads and writes in transactions of `store`."""
     router = APIRouter(prefix="/v1/tuning-settings", tags=["few-shots"])
 
-    @router.get("")
+    @router.get("", responses=described_by(TuningSettingsList))
     async def list_settings(principal: Reader) -> dict[str, Any]:
         """Return the settings of targets that have their own, and the defaults of all others."""
         async with store.begin() as tx:
@@ -68,14 +70,14 @@ def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
             found = await repository.list_all(principal.project, principal.environment)
         return {"defaults": asdict(_DEFAULTS), "items": [_view(target, it) for target, it in found.items()]}
 
-    @router.get("/{target}")
+    @router.get("/{target}", responses=described_by(TargetTuningView))
     async def get_settings(principal: Reader, target: Target) -> dict[str, Any]:
         """Return the settings of a target."""
         async with store.begin() as tx:
             found = await ProposerRepository(tx.conn).tuning.get(principal.project, principal.environment, target)
         return _view(target, found)
 
-    @router.put("/{target}")
+    @router.put("/{target}", responses=described_by(TargetTuningView))
     async def set_settings(principal: Admin, target: Target, body: TuningSettingsBody) -> dict[str, Any]:
         """Replace the settings of a target. They apply from the next feedback on, at the latest after a minute."""
         settings = TuningSettings(**body.model_dump())
