@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from evaluator.api.evaluation_models import EstimateView
 from evaluator.api.parameters import Reader
 from evaluator.judge_agreement import JudgeFiguresService
 from evaluator.storage.judges import JudgeRepository
@@ -18,6 +19,7 @@ from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 
 Name = Annotated[str, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
 OptionalName = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
@@ -39,7 +41,7 @@ def evaluation_estimates_router(
     """Return the route."""
     router = APIRouter(prefix="/v1/evaluation-estimates", tags=["evaluations"])
 
-    @router.get("", responses=_ERRORS)
+    @router.get("", responses=described_by(EstimateView) | _ERRORS)
     async def estimate(
         principal: Reader,
         target: Name,

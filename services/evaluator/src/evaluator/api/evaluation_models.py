@@ -36,7 +36,8 @@ class AnswerProgressView(DescribedResponse):
 class EvaluationView(DescribedResponse):
     """An evaluation. Figures, verdict and digest of the report are null until it is completed.
 
-    `excluded` is the number of cases that are left out. `progress` is null unless it runs.
+    `excluded` is the number of cases that are left out. `progress` is null unless it runs. Judges decide up to
+    `judge_deadline`; `judges_dropped` says why they don't any more.
     """
 
     id: UUID
@@ -59,6 +60,8 @@ class EvaluationView(DescribedResponse):
     difference: float | None
     low: float | None
     high: float | None
+    judge_deadline: datetime | None
+    judges_dropped: str | None
     state: ShownState
     progress: AnswerProgressView | None
 
@@ -68,6 +71,29 @@ class EvaluationPage(DescribedResponse):
 
     items: list[EvaluationView]
     next: str | None = NEXT
+
+
+class SpendLimitView(DescribedResponse):
+    """The most that the judges of a run may use; null: no limit."""
+
+    tokens: int | None
+    usd: float | None
+
+
+class EstimateView(DescribedResponse):
+    """The most that an evaluation may use. `usd` and `minutes` are null if they are not known."""
+
+    target: str
+    dataset: str
+    dataset_digest: str
+    cases: int
+    answers: int
+    judges: list[str]
+    calls: int
+    tokens: int
+    usd: float | None
+    minutes: float | None
+    run_limit: SpendLimitView | None
 
 
 class ReportView(DescribedResponse):

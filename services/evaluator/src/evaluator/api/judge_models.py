@@ -97,6 +97,7 @@ class JudgingRuleView(DescribedResponse):
     daily_calls: int | None
     daily_tokens: int | None
     daily_usd: float | None
+    judge_proposals: bool
     waiting: int
     idle_reason: str | None
     today: JudgingDayView

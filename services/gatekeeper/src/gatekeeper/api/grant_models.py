@@ -8,7 +8,7 @@ from gatekeeper.api.prompt_models import LiveVersionSummary
 from shared.web.response_models import NEXT, DescribedResponse
 
 
-class GrantView(DescribedResponse):
+class IssuedGrantView(DescribedResponse):
     """A grant for `count` few-shot proposals of one slot; `used`: how often it was. `hash` is in the audit."""
 
     id: UUID
@@ -31,7 +31,7 @@ class GrantView(DescribedResponse):
 class GrantPage(DescribedResponse):
     """A page of grants, newest first."""
 
-    items: list[GrantView]
+    items: list[IssuedGrantView]
     next: str | None = NEXT
 
 

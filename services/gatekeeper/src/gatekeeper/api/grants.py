@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
-from gatekeeper.api.grant_models import GrantPage, GrantView, RevokedExampleView, RevokedGrantView
+from gatekeeper.api.grant_models import GrantPage, IssuedGrantView, RevokedExampleView, RevokedGrantView
 from gatekeeper.api.request_body import (
     OptionalReason,
     PromptName,
@@ -104,7 +104,7 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
     @router.post(
         "/grants",
         status_code=201,
-        responses=described_by(GrantView, 201),
+        responses=described_by(IssuedGrantView, 201),
         openapi_extra=described(NewGrant, _GRANT, *AUTHORITY, *PROMOTION),
     )
     async def give(
