@@ -1,7 +1,9 @@
 """Scrubbing: what is removed, what is unchanged, idempotence and linear time."""
 
+from uuid import UUID
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.domain.pii import emails
@@ -47,6 +49,16 @@ PIECES = [item for items in FOUND.values() for item in items]
 @pytest.mark.parametrize(("word", "text"), [(word, text) for word, texts in FOUND.items() for text in texts])
 def test_recall(word: str, text: str) -> None:
     assert scrub(f"It is {text}, you know") == f"It is {word}, you know"
+
+
+@given(st.uuids(version=4))
+@example(UUID("03923845-0264-4491-a2a9-908ceebb6118"))
+def test_session_that_is_a_uuid_is_unchanged(session: UUID) -> None:
+    assert scrub(str(session)) == str(session)
+
+
+def test_form_of_a_uuid_is_exact() -> None:
+    assert "[phone]" in scrub("03923845-0264-0491-a2a9-908ceebb6118")
 
 
 @pytest.mark.parametrize("text", LEFT_ALONE)

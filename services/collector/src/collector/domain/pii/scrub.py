@@ -9,6 +9,7 @@ Digits of other scripts, full-width letters and special spaces are normalized fi
 the length of the text; most patterns search windows of it, so that other threads run in between (`windowed_search`).
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -30,6 +31,9 @@ _HINTS = {
     "k": ("oken",), "B": ("Bearer",), "T": ("Tearer",),
 }  # fmt: skip
 """Character → beginnings that contain it; a character is found five times as fast."""
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[1-8][0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}")
+"""RFC 9562. Many sessions have one as their id, in which by chance may be what looks like a phone number."""
+_UUID_LENGTH = 36
 _MIN_DENSE_DIGITS = 1_000
 _MIN_ZONE_DIGITS = 6  # of national ids, cards and phone numbers
 _MIN_IBAN_DIGITS = 4  # the rest may be letters
@@ -61,7 +65,7 @@ def scrub(text: str) -> str:
 
 def find(text: str) -> list[Span]:
     """Return the findings in `text`, in order."""
-    if text.isascii() and not _is_suspect(text):
+    if text.isascii() and (not _is_suspect(text) or (len(text) == _UUID_LENGTH and _UUID.fullmatch(text))):
         return []
     folded = Folded(text, _FOLDING)
     hidden, found = folded.text, list[Span]()
