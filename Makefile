@@ -52,8 +52,8 @@ vectors: .venv/.installed  ## digests of COUNT random documents by the clients i
 sdk-js: .venv/.installed  ## build the JavaScript client in sdk-js/dist, and run its tests; needs node and npm
 	.venv/bin/python -m pytest -q tests/integration/sdk_js
 
-bench: .venv/.installed  ## figures with peers and limits in one table; SAVE=1: kept in benchmarks/RESULTS.md
-	.venv/bin/python -m benchmarks $(if $(SAVE),--save)
+bench: .venv/.installed  ## figures with peers and limits in one table; SAVE=1: kept in benchmarks/RESULTS.md; QUICK=1: only to see that all run
+	.venv/bin/python -m benchmarks $(if $(SAVE),--save) $(if $(QUICK),--quick)
 
 bench-compare: .venv/.installed  ## processor time per item, compared with commit BASE; fails if it rises by 10 %
 	.venv/bin/python -m benchmarks.compare $(BASE)

@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 
 
-def run_benchmark(name: str, root: Path = ROOT) -> tuple[list[Row], int]:
+def run_benchmark(name: str, root: Path = ROOT, arguments: Sequence[str] = ()) -> tuple[list[Row], int]:
     """Run a benchmark of the checkout in `root`; return its rows and its exit code."""
     python = sys.executable if root == ROOT else str(root / ".venv" / "bin" / "python")
     with tempfile.TemporaryDirectory(prefix="ratchet-rows-") as folder:
         path = Path(folder) / "rows.json"
-        command = [python, "-m", f"benchmarks.{name}", "--rows", str(path)]
+        command = [python, "-m", f"benchmarks.{name}", "--rows", str(path), *arguments]
         with subprocess.Popen(command, cwd=root) as process:
             try:
                 code = process.wait()
