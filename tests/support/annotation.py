@@ -85,6 +85,9 @@ class Annotators:
         body = {"token": task["token"], "answers": given}
         return await self.post(name, f"tasks/{task['id']}/annotations", body)
 
+    async def correct(self, name: str, task: Mapping[str, Any], given: Mapping[str, Any]) -> httpx.Response:
+        return await self.post(name, f"tasks/{task['id']}/corrections", {"answers": given})
+
     async def skip(self, name: str, task: Mapping[str, Any]) -> httpx.Response:
         return await self.post(name, f"tasks/{task['id']}/skip", {"token": task["token"]})
 

@@ -262,3 +262,62 @@ async def test_a_better_answer_is_proposed_as_a_case(people: Annotators) -> None
     [case] = (await people.client.get("/v1/datasets/returns/cases", headers=key_of("ann"))).json()["items"]
     assert (case["state"], case["case"]["reference"]) == ("proposed", "Within 30 days, and it is free.")
     assert (case["case"]["origin"], case["case"]["input"]) == ("execution:e-0", "question 0?")
+
+
+async def test_a_person_corrects_answers_until_the_task_is_decided(people: Annotators, clock: FakeClock) -> None:
+    await people.create(1, annotators=2)
+    task = await people.reserve("ann")
+    assert task is not None
+    nothing = await people.correct("bob", task, answers())
+    assert (nothing.status_code, nothing.json()["code"]) == (404, "unknown-annotation")
+    await people.submit("ann", task, answers(helpful=True, right=4))
+    wrong = await people.correct("ann", task, answers(right=9))
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "answers.right")
+    clock.advance(timedelta(minutes=30))  # the reservation has ended long ago
+    assert (await people.correct("ann", task, answers(helpful=False, right=4))).json() == {"state": "open"}
+    other = await people.reserve("bob")
+    assert other is not None
+    assert (await people.submit("bob", other, answers(helpful=True, right=4))).json()["state"] == "disagreement"
+    [own] = (await people.get("ann", "/corrections")).json()["items"]
+    assert (own["id"], own["answers"]["helpful"], own["output"]) == (task["id"], False, "answer 0")
+    assert (await people.get("viewer", "/corrections")).json()["items"] == []
+    assert (await people.correct("ann", task, answers(helpful=True, right=4))).json() == {"state": "agreed"}
+    late = await people.correct("ann", task, answers(helpful=False, right=4))
+    assert (late.status_code, late.json()["code"]) == (409, "task-decided")
+    assert (await people.get("ann", "/corrections")).json()["items"] == []
+    [exported] = (await people.get("ann", "/annotations")).json()["items"]
+    first, second = exported["annotations"]
+    assert [each["answers"]["helpful"] for each in first["replaced"]] == [True, False]
+    assert (first["answers"]["helpful"], second["replaced"]) == (True, [])
+    assert exported["outcome"]["helpful"] is True
+
+
+async def test_agreement_rests_on_what_people_answered_blind(people: Annotators, engine: AsyncEngine) -> None:
+    await people.create(2, annotators=2)
+    for name, helpful in (("ann", True), ("bob", False)):
+        for _ in range(2):
+            task = await people.reserve(name)
+            assert task is not None
+            await people.submit(name, task, answers(helpful=helpful))
+    [task, _] = (await people.get("ann", "/corrections")).json()["items"]
+    assert (await people.correct("ann", task, answers(helpful=False))).json() == {"state": "agreed"}
+    found = (await people.get("viewer", "/results")).json()
+    [share] = [
+        each["share_agreeing"] for each in found["annotators"]
+        if (each["annotator"], each["question"]) == ("ann", "helpful")
+    ]  # fmt: skip
+    assert (share["value"], share["n"]) == (0.0, 2)  # not 0.5: the others' answers could be seen
+    async with engine.connect() as conn:
+        [rating] = await load_consensus(conn, "acme", "production", "thumb.helpful")
+    assert (rating.value, rating.annotators) == (0.0, 2)
+
+
+async def test_the_only_annotator_of_a_task_corrects_its_outcome(people: Annotators, engine: AsyncEngine) -> None:
+    await people.create(1)
+    task = await people.reserve("ann")
+    assert task is not None
+    assert (await people.submit("ann", task, answers(helpful=True))).json()["state"] == "agreed"
+    assert (await people.correct("ann", task, answers(helpful=False))).json() == {"state": "agreed"}
+    async with engine.connect() as conn:
+        [rating] = await load_consensus(conn, "acme", "production", "thumb.helpful")
+    assert rating.value == 0.0

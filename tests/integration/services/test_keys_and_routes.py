@@ -124,6 +124,12 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
             "reviewer_key",
             "admin_key",
         ),
+        ("GET", "/v1/annotation-queues/{name}/corrections"): ("maker_key", "reviewer_key", "admin_key"),
+        ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/corrections"): (
+            "maker_key",
+            "reviewer_key",
+            "admin_key",
+        ),
         ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/skip"): ("maker_key", "reviewer_key", "admin_key"),
         ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/cases"): ("maker_key", "reviewer_key", "admin_key"),
         ("POST", "/v1/annotation-queues/{name}/tasks/{task_id}/decisions"): ("reviewer_key", "admin_key"),

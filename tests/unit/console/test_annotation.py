@@ -36,6 +36,11 @@ DISPUTED = {
     "outcome": {"helpful": True, "right": 0.5}, "decided_at": None, "decided_by": None,
 }  # fmt: skip
 
+OWN: dict[str, Any] = {
+    "id": "019c0000-0000-7000-8000-000000000009", "input": "Q", "output": "Yes", "contexts": [], "submitted_at": NOW,
+    "answers": {"helpful": False, "tone": "cold", "right": 0.5, "better": "A <b>"},
+}  # fmt: skip
+
 
 @pytest.fixture
 def with_queue(api: FakeServices) -> FakeServices:
@@ -44,6 +49,7 @@ def with_queue(api: FakeServices) -> FakeServices:
         "/v1/annotation-queues": {"items": [QUEUE], "next": "more"},
         path: QUEUE,
         f"{path}/next": {"task": TASK},
+        f"{path}/corrections": {"items": [OWN]},
         f"{path}/tasks": {"items": [DISPUTED], "next": None},
         f"{path}/results": {
             "tasks": QUEUE["tasks"],
@@ -87,6 +93,19 @@ async def test_an_annotator_sees_the_answer_and_the_questions_only(with_queue: F
     assert "Start <kbd>Enter</kbd>" in await page_of(with_queue, "/annotation/mail")
     with_queue.sign_in("read", role="viewer")
     assert "Only reviewers and admins annotate" in await page_of(with_queue, "/annotation/mail")
+
+
+async def test_an_annotator_corrects_own_answers(with_queue: FakeServices) -> None:
+    path = f"/annotation/mail?correct={OWN['id']}"
+    assert f'href="{path}"' in await page_of(with_queue, "/annotation/mail")
+    page = await page_of(with_queue, path)
+    assert f'data-api="/v1/annotation-queues/mail/tasks/{OWN["id"]}/corrections"' in page
+    for name, value in (("helpful", "false"), ("tone", "cold"), ("right", "0.5")):
+        found = [tag for tag in page.split("<input") if f'name="answers.{name}"' in tag and "checked" in tag]
+        assert [f'value="{value}"' in tag for tag in found] == [True]
+    assert ">A &lt;b&gt;</textarea>" in page
+    with_queue.answers["/v1/annotation-queues/mail/corrections"] = {"items": []}
+    assert "corrected any more" in await page_of(with_queue, path)
 
 
 async def test_results_show_agreement_annotators_and_what_to_decide(with_queue: FakeServices) -> None:

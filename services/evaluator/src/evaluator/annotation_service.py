@@ -11,6 +11,7 @@ from evaluator.domain.annotation_queues import AnnotationQueue, AnnotationTask, 
 from evaluator.domain.consensus import find_consensus, metric_ratings
 from evaluator.domain.reservations import judge_skip, judge_submission
 from evaluator.domain.rubric import Answers, RubricError, check_answers
+from evaluator.storage.annotation_corrections import AnnotationCorrectionRepository
 from evaluator.storage.annotation_tasks import AnnotationTaskRepository
 from evaluator.storage.annotations import AnnotationRepository
 from evaluator.storage.reservations import ReservationRepository
@@ -68,6 +69,27 @@ class AnnotationService:
                 await reservations.submit(task_id, answers, now)
                 await _decide_complete(tx, queue, task, now)
             return AnnotationSubmission(outcome == "repeated", await _lock_task(tx, queue, task_id))
+
+    async def correct(self, key: QueueKey, task_id: UUID, given: Mapping[str, object], by: str) -> AnnotationTask:
+        """Replace the answers that a person submitted; what was answered before is kept, and the outcome is new.
+
+        Raises Problem 404, 422 for wrong answers, or 409 if the task is decided.
+        """
+        async with self._store.begin() as tx:
+            queue, now = await get_queue(tx.conn, key), self._clock.now()
+            answers = _checked(queue, given)
+            found = await ReservationRepository(tx.conn, queue.id, by).lock(task_id)
+            task = await _lock_task(tx, queue, task_id)
+            if found is None or found.answers is None:
+                raise Problem(404, "unknown-annotation", "You have not annotated this task")
+            if found.answers == answers:
+                return task
+            if not task.is_correctable:
+                raise Problem(409, "task-decided", "This task is decided, so its annotations stay as they are")
+            corrections = AnnotationCorrectionRepository(tx.conn, queue.id)
+            await corrections.save(task_id, by, found.answers, answers, now, task.state == "open")
+            await _decide_complete(tx, queue, task, now)
+            return await _lock_task(tx, queue, task_id)
 
     async def skip(self, key: QueueKey, task_id: UUID, token: UUID, by: str) -> None:
         """Give a task back that the person does not want to answer; others may. Raises Problem 404 or 409."""

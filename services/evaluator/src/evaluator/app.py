@@ -8,6 +8,7 @@ from evaluator.annotation_queue_service import AnnotationQueueService
 from evaluator.annotation_service import AnnotationService
 from evaluator.annotator_agreement import AgreementService
 from evaluator.api.adjudication import adjudication_router
+from evaluator.api.annotation_corrections import annotation_corrections_router
 from evaluator.api.annotation_export import annotation_export_router
 from evaluator.api.annotation_queues import annotation_queues_router
 from evaluator.api.annotation_tasks import annotation_tasks_router
@@ -129,6 +130,7 @@ def _annotation_routers(
     return (
         annotation_queues_router(platform.reader, queues, AgreementService()),
         annotation_tasks_router(platform.reader, queues, annotations, platform.clock),
+        annotation_corrections_router(platform.reader, annotations),
         adjudication_router(platform.reader, annotations, datasets),
         annotation_export_router(platform.reader),
     )

@@ -21,6 +21,14 @@ class Choice:
     value: str
     label: str
 
+    def is_given(self, answer: object) -> bool:
+        """Return whether this is what a person answered."""
+        if isinstance(answer, bool):
+            return self.value == str(answer).lower()
+        if isinstance(answer, int | float):
+            return float(self.value) == answer
+        return self.value == answer
+
 
 @dataclass(frozen=True, slots=True)
 class QuestionField:

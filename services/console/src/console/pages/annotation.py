@@ -1,6 +1,7 @@
 """Pages of annotation: queues, the task of an annotator, and results with what an expert has to decide."""
 
 from typing import Literal
+from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -28,14 +29,18 @@ def annotation_pages() -> APIRouter:
         return page.render("annotation.html", rows=[queue_row(item) for item in found["items"]], older=older)
 
     @router.get("/{name}")
-    async def task(page: Page, name: str) -> HTMLResponse:
+    async def task(page: Page, name: str, correct: UUID | None = None) -> HTMLResponse:
         path = f"/v1/annotation-queues/{quoted(name)}"
-        queue, held = await page.gather(page.get(path), page.get(f"{path}/next"))
+        queue, held, own = await page.gather(page.get(path), page.get(f"{path}/next"), page.get(f"{path}/corrections"))
+        corrected = next((item for item in own["items"] if item["id"] == str(correct)), None)
         return page.render(
             "annotation_task.html",
             queue=queue,
             total=total_tasks(queue),
-            task=held["task"],
+            task=corrected or held["task"],
+            corrects=corrected is not None,
+            gone=correct is not None and corrected is None,
+            last=own["items"][0] if own["items"] else None,
             questions=question_fields(queue["rubric"]),
             may_annotate=page.viewer.may("tune") or page.viewer.may("review"),
         )

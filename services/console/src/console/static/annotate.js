@@ -16,7 +16,7 @@ export function pressInTask(event) {
   if (/^[1-9]$/.test(event.key)) return does(event, () => choose(task, Number(event.key) - 1));
   const actions = {
     Enter: () => task.requestSubmit(),
-    s: () => document.querySelector("form[data-skip]").requestSubmit(),
+    s: () => document.querySelector("form[data-skip]")?.requestSubmit(),
     c: () => focusText(task),
     j: () => move(task, 1),
     k: () => move(task, -1),
@@ -72,7 +72,7 @@ let renewed = Date.now();
 
 export async function renewReservation(event) {
   const task = event.target.closest?.("form[data-annotate]");
-  if (!task || Date.now() - renewed < RENEW_AFTER_MS || hasEnded(task)) return;
+  if (!task?.dataset.next || Date.now() - renewed < RENEW_AFTER_MS || hasEnded(task)) return;
   renewed = Date.now();
   const answer = await fetch(task.dataset.next, { method: "POST" }).catch(() => null);
   const held = answer?.ok ? (await answer.json()).task : null;

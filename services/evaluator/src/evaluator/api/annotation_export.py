@@ -9,14 +9,15 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evaluator.annotation_queue_service import get_queue
 from evaluator.api.annotation_parameters import PATH, UNKNOWN_QUEUE, Auditor, QueueName, queue_key
 from evaluator.api.case_body import NDJSON
 from evaluator.api.parameters import Limit
-from evaluator.domain.annotation_queues import AnnotationQueue, AnnotationTask, SubmittedAnnotation
+from evaluator.domain.annotation_queues import AnnotationQueue, AnnotationTask, ReplacedAnswers, SubmittedAnnotation
 from evaluator.domain.consensus import AnnotationState
+from evaluator.storage.annotation_corrections import AnnotationCorrectionRepository
 from evaluator.storage.annotation_tasks import AnnotationTaskRepository
 from evaluator.storage.annotations import AnnotationRepository
 from shared.web.pagination import Cursor, Keyset
@@ -26,6 +27,13 @@ _CHUNK = 500
 """Tasks that are in memory at a time."""
 
 
+class ReplacedView(BaseModel):
+    """Answers that a correction replaced at `replaced_at`."""
+
+    answers: dict[str, Any]
+    replaced_at: datetime
+
+
 class GivenAnnotation(BaseModel):
     """The answers of one person, who held the task from `reserved_at` on."""
 
@@ -33,6 +41,7 @@ class GivenAnnotation(BaseModel):
     answers: dict[str, Any]
     reserved_at: datetime
     submitted_at: datetime
+    replaced: list[ReplacedView] = Field(description="What the person answered before corrections, the oldest first")
 
 
 class AnnotatedTask(BaseModel):
@@ -57,6 +66,8 @@ class AnnotatedPage(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null if there is none")
 
 
+TaskAnnotations = Mapping[UUID, Sequence[tuple[SubmittedAnnotation, Sequence[ReplacedAnswers]]]]
+"""Task → its annotations, each with what it replaced."""
 _LINES: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON[0]: {"schema": {"type": "string"}}}}}
 
 
@@ -79,7 +90,7 @@ def _list_route(engine: AsyncEngine) -> APIRouter:
         async with engine.connect() as conn:
             queue = await get_queue(conn, key)
             found = await AnnotationTaskRepository(conn, queue.id).list_closed(after or 0, limit)
-            given = await AnnotationRepository(conn, queue.id).list_annotations([task.id for task in found])
+            given = await _load_given(conn, queue, found)
         page = keyset.page(found, limit, key=lambda it: (it.position,), view=lambda it: _view(it, given))
         return AnnotatedPage.model_validate(page)
 
@@ -107,18 +118,30 @@ async def _lines(engine: AsyncEngine, queue: AnnotationQueue) -> AsyncGenerator[
     while True:
         async with engine.connect() as conn:
             found = await AnnotationTaskRepository(conn, queue.id).list_closed(after, _CHUNK)
-            given = await AnnotationRepository(conn, queue.id).list_annotations([task.id for task in found])
+            given = await _load_given(conn, queue, found)
         if not found:
             return
         after = found[-1].position
         yield b"".join(_line(_view(task, given)) for task in found)
 
 
+async def _load_given(
+    conn: AsyncConnection, queue: AnnotationQueue, found: Sequence[AnnotationTask]
+) -> TaskAnnotations:
+    ids = [task.id for task in found]
+    replaced = await AnnotationCorrectionRepository(conn, queue.id).list_replaced(ids)
+    given = await AnnotationRepository(conn, queue.id).list_annotations(ids)
+    return {
+        id_: [(each, replaced.get((id_, each.annotator), [])) for each in annotations]
+        for id_, annotations in given.items()
+    }
+
+
 def _line(task: AnnotatedTask) -> bytes:
     return json.dumps(task.model_dump(mode="json"), ensure_ascii=False).encode() + b"\n"
 
 
-def _view(task: AnnotationTask, given: Mapping[UUID, Sequence[SubmittedAnnotation]]) -> AnnotatedTask:
+def _view(task: AnnotationTask, given: TaskAnnotations) -> AnnotatedTask:
     return AnnotatedTask(
         id=task.id,
         execution_id=task.content.execution_id,
@@ -135,7 +158,8 @@ def _view(task: AnnotationTask, given: Mapping[UUID, Sequence[SubmittedAnnotatio
                 answers=dict(it.answers),
                 reserved_at=it.reserved_at,
                 submitted_at=it.submitted_at,
+                replaced=[ReplacedView(answers=dict(each.answers), replaced_at=each.replaced_at) for each in replaced],
             )
-            for it in given.get(task.id, ())
+            for it, replaced in given.get(task.id, ())
         ],
     )

@@ -159,7 +159,7 @@ def next_task_view(task: ReservedTask | None) -> NextTaskView:
     if task is None:
         return NextTaskView(task=None)
     times = {"reserved_at": task.reserved_at, "expires_at": task.expires_at}
-    return NextTaskView(task=HeldTaskView(id=task.task_id, token=task.token, **_content(task.content), **times))
+    return NextTaskView(task=HeldTaskView(id=task.task_id, token=task.token, **content_fields(task.content), **times))
 
 
 def task_view(task: AnnotationTask, answers: Sequence[Answers]) -> TaskView:
@@ -167,7 +167,7 @@ def task_view(task: AnnotationTask, answers: Sequence[Answers]) -> TaskView:
     return TaskView(
         id=task.id,
         state=task.state,
-        **_content(task.content),
+        **content_fields(task.content),
         answers=[dict(given) for given in answers],
         outcome=dict(task.outcome),
         disputed=list(task.disputed),
@@ -176,7 +176,8 @@ def task_view(task: AnnotationTask, answers: Sequence[Answers]) -> TaskView:
     )
 
 
-def _content(content: TaskContent) -> dict[str, Any]:
+def content_fields(content: TaskContent) -> dict[str, Any]:
+    """Return the fields of what annotators see of a task."""
     contexts = [ContextView(id=it.get("id"), text=it["text"]) for it in content.contexts]
     return {"input": content.input, "output": content.output, "contexts": contexts}
 

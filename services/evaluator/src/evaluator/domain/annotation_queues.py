@@ -81,6 +81,27 @@ class AnnotationTask:
     decided_at: datetime | None
     decided_by: str | None
 
+    @property
+    def is_correctable(self) -> bool:
+        """Whether its annotators may correct their answers: nothing is decided, or only by the one annotator."""
+        return self.state in ("open", "disagreement") or (self.state == "agreed" and self.needed == 1)
+
+
+class OwnAnnotation(NamedTuple):
+    """An annotation that its person may correct, with what it is about."""
+
+    task_id: UUID
+    content: TaskContent
+    answers: Answers
+    submitted_at: datetime
+
+
+class ReplacedAnswers(NamedTuple):
+    """What a person answered before a correction."""
+
+    answers: Answers
+    replaced_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class ReservedTask:

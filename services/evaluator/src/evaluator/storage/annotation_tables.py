@@ -81,13 +81,32 @@ annotations = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
     Column("answers", JSONB(none_as_null=True)),
+    Column("blind_answers", JSONB(none_as_null=True)),
     CheckConstraint("state IN ('reserved', 'submitted', 'skipped')", name="state"),
     CheckConstraint("(state = 'submitted') = (answers IS NOT NULL)", name="answers"),
     CheckConstraint("(state = 'reserved') = (ended_at IS NULL)", name="ended"),
     Index("uq_annotations_reserved", "queue_id", "annotator", unique=True, postgresql_where=text("state = 'reserved'")),
     Index("ix_annotations_expires_at", "queue_id", "expires_at", postgresql_where=text("state = 'reserved'")),
+    Index(
+        "ix_annotations_submitted", "queue_id", "annotator", text("ended_at DESC"),
+        postgresql_where=text("state = 'submitted'"),
+    ),
+)  # fmt: skip
+"""What became of a task that a person reserved. An expired reservation is deleted.
+
+`blind_answers`: those before the first correction of a task that had all its annotations. Agreement rests on them.
+"""
+
+annotation_corrections = Table(
+    "annotation_corrections",
+    metadata,
+    Column("task_id", Uuid, ForeignKey(f"{SCHEMA}.annotation_tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("annotator", Text, primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("answers", JSONB, nullable=False),
+    Column("replaced_at", DateTime(timezone=True), nullable=False),
 )
-"""What became of a task that a person reserved. An expired reservation is deleted."""
+"""What a person answered before a correction."""
 
 annotation_progress = Table(
     "annotation_progress",

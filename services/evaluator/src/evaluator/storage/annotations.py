@@ -17,12 +17,14 @@ from evaluator.storage.annotation_tables import annotation_outcomes, annotations
 _A, _O = annotations.c, annotation_outcomes.c
 _PATTERNS = text(
     """SELECT question, answers, decided, count(*) AS tasks FROM (
-         SELECT q.name AS question, jsonb_object_agg(a.annotator, a.answers -> q.name) AS answers,
+         SELECT q.name AS question, jsonb_object_agg(a.annotator, a.given -> q.name) AS answers,
            CASE WHEN t.state = 'adjudicated' AND q.name = ANY(t.disputed) THEN t.outcome -> q.name END AS decided
          FROM evaluator.annotation_tasks t
-           JOIN evaluator.annotations a ON a.task_id = t.id AND a.state = 'submitted'
+           JOIN LATERAL (
+             SELECT annotator, coalesce(blind_answers, answers) AS given FROM evaluator.annotations
+             WHERE task_id = t.id AND state = 'submitted') a ON true
            CROSS JOIN unnest(CAST(:questions AS text[])) q(name)
-         WHERE t.queue_id = :queue_id AND t.state <> 'open' AND jsonb_exists(a.answers, q.name)
+         WHERE t.queue_id = :queue_id AND t.state <> 'open' AND jsonb_exists(a.given, q.name)
          GROUP BY t.id, q.name) found
        GROUP BY question, answers, decided"""
 ).columns(column("question", Text), column("answers", JSONB), column("decided", JSONB), column("tasks", BigInteger))
