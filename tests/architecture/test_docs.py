@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "sdk/src", ROOT / "shared/src", *ROOT.glob("services/*/src")]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md")]
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")]
 )
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 _TOP = "sdk|services|shared|deploy|tests|docs|benchmarks|backtest|evaluation|langfuse"
