@@ -63,7 +63,7 @@ class RoleAssignment:
     def find(
         self, role: str, given: str | None, names: Sequence[str], fits: Callable[[Sequence[Any]], bool]
     ) -> str | None:
-        """Return the given column, or assign the free one with the earliest of `names` whose cells fit."""
+        """Return the given column. Else assign the first free column, in the order of `names`, whose cells fit."""
         if given:
             return given
         called = {name: column for column in reversed(self.free) for name in normalized_names(column)}

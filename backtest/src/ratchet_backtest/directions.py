@@ -31,7 +31,7 @@ def lower_is_better(column: ColumnSample, given: ScaleOptions) -> bool:
 
 
 def direction_by_name(name: str) -> Better | None:
-    """Return the better end by a column's name and path; None if unknown or contradictory."""
+    """Return the direction that a column's name and path suggest; None if they suggest none, or both."""
     whole, own = _direction(name), _direction(measured_name(name))
     return own if whole == own or whole is None else whole if own is None else None
 

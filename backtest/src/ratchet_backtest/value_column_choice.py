@@ -32,7 +32,7 @@ _MOST_LABELS = 20
 
 
 def find_value_columns(sample: Sample, free: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns named like values, else the only possible one. Raises Doubt or BadFile."""
+    """Return the columns whose names suggest values, else the only one that can have them. Raises Doubt or BadFile."""
     usable = [name for name in free if _can_be(name) and (_measures(name, sample) or _broken(name, sample))]
     named = _without_doubles([name for name in usable if _is_called_value(name)], sample)
     costs = [name for name in free if _is_amount(name) and _measures(name, sample)]

@@ -130,9 +130,9 @@ def _parse_json(content: bytes) -> object:
     except CaseError:
         raise
     except json.JSONDecodeError as error:
-        raise CaseError("", f"is no JSON: {error.msg} at column {error.colno}") from None
+        raise CaseError("", f"is not valid JSON: {error.msg} at column {error.colno}") from None
     except (ValueError, RecursionError):  # not UTF-8, or a number or depth that Python does not parse
-        raise CaseError("", "is no JSON in UTF-8") from None
+        raise CaseError("", "is not valid JSON in UTF-8") from None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

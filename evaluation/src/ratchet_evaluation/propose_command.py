@@ -40,7 +40,7 @@ def propose(
     query = _query(source, metric, limit, within)
     specs = _specs(evaluator or [])
     if not specs and source != "correction":
-        fail("--evaluator is missing: only a correction can be compared with by itself", Exit.USAGE)
+        fail("--evaluator is missing: only the source correction can do without one", Exit.USAGE)
     with session("maker") as server:
         target = server.get(dataset_path(name))["target"]
         filters = {"target": target, "since": since, "until": until, **query.filters()}

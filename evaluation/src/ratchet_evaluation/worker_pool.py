@@ -147,7 +147,7 @@ class WorkerPool:
             worker.close()
 
     def submit(self, prompt: Prompt, case: GoldenCase, repeat: int) -> Future[AppAnswer]:
-        """Queue a case; the future has its answer, and never raises for what the app does."""
+        """Queue a case; return its future answer. Errors of the app become failed answers: the future never raises."""
         return self._threads.submit(
             self._ask_case, {"prompt": prompt.to_dict(), "case": {**case.asked, "repeat": repeat}}
         )
@@ -172,7 +172,7 @@ class WorkerPool:
         return answer
 
     def _reserve(self) -> WorkerProcess:
-        """Return an idle process or a new one. Raises UnusableWorker, also after the end of the pool."""
+        """Return an idle process or a new one. Raises UnusableWorker, also after the pool was closed."""
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         worker = worker or WorkerProcess(self._function)

@@ -1,4 +1,4 @@
-"""The process that runs the app's function: one request a line on stdin, one answer a line on its own descriptor.
+"""The process that runs the app's function: reads a request a line from stdin, and writes an answer a line.
 
     python -m ratchet_evaluation.worker_process MODULE:FUNCTION
 

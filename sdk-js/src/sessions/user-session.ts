@@ -35,7 +35,7 @@ export class UserSession {
   /**
    * Record one LLM call of the session, as `Ratchet.record` does, and send the step after the call before.
    *
-   * A call with `parentId` is a part of another one: it is no step.
+   * A call with `parentId` is a part of another one: it is not a step.
    */
   record(execution: Execution): string {
     const fields = { session: this.#id, ...this.#options, ...execution };

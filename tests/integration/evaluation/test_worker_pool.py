@@ -48,7 +48,7 @@ def test_an_execution_has_contexts_tools_and_cost(pool: WorkerPool) -> None:
         ("exit", "crash", "the process ended with exit code 7"),
         ("die", "crash", "the process ended with exit code 3"),
         ("hang", "timeout", "no answer within 3 s"),
-        ("object", "invalid", "the returned value is no JSON"),
+        ("object", "invalid", "the returned value is not valid JSON"),
         ("wrong", "invalid", "the returned value: contexts[0].title: is not a field"),
         ("huge", "invalid", "the answer is longer than 10,000,000 bytes"),
     ],

@@ -91,7 +91,7 @@ async def test_failures_are_failed_cases_with_their_error(
     assert messages == {
         "the endpoint refused the request with status 400",
         "the endpoint did not reply with JSON",
-        "the endpoint's reply is no chat completion",
+        "the endpoint's reply is not a chat completion",
         "the endpoint replied with status 500, 3 times",
     }
 

@@ -27,7 +27,7 @@ def test_cases_are_read(dataset: Path) -> None:
     ("line", "message"),
     [
         ('{"input": "b", "expcted": 1}', "cases.jsonl line 2: expcted: is not a field"),
-        ('{"input": "b"', "cases.jsonl line 2: case: is no JSON: Expecting ',' delimiter at column 14"),
+        ('{"input": "b"', "cases.jsonl line 2: case: is not valid JSON: Expecting ',' delimiter at column 14"),
         ('["b"]', "cases.jsonl line 2: case: must be an object"),
         ('{"input": "b", "input": "c"}', "cases.jsonl line 2: input: is a duplicate key"),
         ('{"input": NaN}', "cases.jsonl line 2: case: must not contain NaN"),
@@ -35,7 +35,7 @@ def test_cases_are_read(dataset: Path) -> None:
         ('{"input": "b", "id": "a"}', "cases.jsonl line 2: id: is the id of line 1"),
         ('{"input": "a"}', "cases.jsonl line 2: case: has the same content as line 1"),
         ('{"input": "b", "evaluators": ["exact"]}', "cases.jsonl line 2: expected: is missing: the evaluator exact"),
-        ('{"input": ' + "[" * 100_000, "cases.jsonl line 2: case: is no JSON in UTF-8"),
+        ('{"input": ' + "[" * 100_000, "cases.jsonl line 2: case: is not valid JSON in UTF-8"),
     ],
     ids=lambda value: value[:30],
 )  # fmt: skip
@@ -48,7 +48,7 @@ def test_a_malformed_line_is_refused_with_its_number_and_field(dataset: Path, li
 
 def test_bytes_that_are_no_text_are_refused(dataset: Path) -> None:
     dataset.write_bytes(b'{"input": "\xff"}')
-    with pytest.raises(DatasetError, match="line 1: case: is no JSON in UTF-8"):
+    with pytest.raises(DatasetError, match="line 1: case: is not valid JSON in UTF-8"):
         read_golden_set(dataset, _DEFAULT)
 
 

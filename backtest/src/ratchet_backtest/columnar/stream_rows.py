@@ -158,7 +158,7 @@ class StreamRows:
         self._shifts = None
 
     def complete(self, below: Bools, numbers: IndexedNumbers) -> None:
-        """Compute all of the stream's state at the last applied row, whose value is not in the sums yet."""
+        """Compute the whole state of the stream at the last applied row. The sums do not contain its value yet."""
         stream, evidence = self.stream, self.rows[self.begun : self.next]
         at = self.metric_rows.at
         stream.time_index = TimeIndex([(number, at(int(evidence[number]))) for number in numbers.kept(self.count)])

@@ -49,7 +49,7 @@ def returned_value(reply: Mapping[str, Any]) -> dict[str, Json]:
         tools: list[Json] = [{"name": each["name"], "arguments": each["arguments"]} for each in called]
         output = message.get("content")
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise InvalidRequest("the endpoint's reply is no chat completion") from None
+        raise InvalidRequest("the endpoint's reply is not a chat completion") from None
     if not isinstance(output, str) and not tools:
         raise InvalidRequest("the endpoint's reply has no text")
     return {"output": output or "", **({"tools": tools} if tools else {})}

@@ -219,7 +219,7 @@ def _in_range(value: float) -> float:
 
 
 async def _next_message(process: asyncio.subprocess.Process) -> dict[str, Any] | None:
-    """Return the next message of the process; None at its end, and for what is no message."""
+    """Return the next message of the process; None at its end, or if it is not a message."""
     assert process.stdout is not None
     try:
         found = json.loads(await process.stdout.readline())

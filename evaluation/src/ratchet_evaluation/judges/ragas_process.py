@@ -44,7 +44,7 @@ class ParentTransport(httpx.AsyncBaseTransport):
         return httpx.Response(reply["status"], json=reply["body"], request=request)
 
     def receive(self, message: Mapping[str, Any]) -> None:
-        """Hand the parent's reply to the call that waits for it."""
+        """Pass the parent's reply to the call that waits for it."""
         future = self._waiting.pop(message["reply"], None)
         if future is not None and not future.done():
             future.set_result(dict(message))

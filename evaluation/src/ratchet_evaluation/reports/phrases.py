@@ -115,7 +115,7 @@ def failure_reasons(outcome: CaseOutcome) -> list[str]:
 
 
 def spend(used: JudgeSpend) -> str:
-    """Return what judges used, in words."""
+    """Return a sentence about what judges used."""
     cost = "cost unknown" if used.usd is None else f"${used.usd:.4f}"
     return f"{used.calls:,} calls, {used.tokens:,} tokens, {cost}"
 

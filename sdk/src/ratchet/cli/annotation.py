@@ -67,8 +67,8 @@ def add_executions(
     since: Annotated[str | None, typer.Option(help="Occurred then or later: a time with its offset.")] = None,
     until: Annotated[str | None, typer.Option(help="Occurred before.")] = None,
     outcome: Annotated[str | None, typer.Option(help="ok, error, refused or timeout.")] = None,
-    feedback: Annotated[str | None, typer.Option(help="With feedback of this kind, any, or none.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Has a value of it, such as score.<name>.")] = None,
+    feedback: Annotated[str | None, typer.Option(help="Only with feedback of this kind, any, or none.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Only with a value of this metric, such as score.<name>.")] = None,
     low: Annotated[float | None, typer.Option("--min", help="Smallest value of the metric.")] = None,
     high: Annotated[float | None, typer.Option("--max", help="Largest value of the metric.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Executions at most, the newest ones.")] = 100,
@@ -90,7 +90,7 @@ def add_executions(
         found = find_executions(server, server.get(_path(name))["target"], execution or [], filters, limit)
         tasks = [task for each in found if (task := task_of(each)) is not None]
         if not tasks:
-            fail("no execution matches that has an output and may be used", Exit.NOT_FOUND)
+            fail("no execution matches, has an output, and may be used for this", Exit.NOT_FOUND)
         confirm(f"Add {len(tasks)} of {len(found)} executions to {name}?", yes)
         counts = send_tasks(server, _path(name), tasks)
     if json:
@@ -171,7 +171,7 @@ def _read_rubric(file: Path) -> list[Any]:
     try:
         found = jsonlib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        fail(f"{file} is no JSON: {error}", Exit.USAGE)
+        fail(f"{file} is not valid JSON: {error}", Exit.USAGE)
     if not isinstance(found, list):
         fail(f"{file} must be a list of questions", Exit.USAGE)
     return found

@@ -38,7 +38,7 @@ def executions(
     trace: Annotated[str | None, typer.Option()] = None,
     tool: Annotated[str | None, typer.Option(help="Name of a tool that was called.")] = None,
     feedback: Annotated[str | None, typer.Option(help="With feedback of this kind, any, or none.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Has a value of it, such as latency_ms or score.<name>.")] = None,
+    metric: Annotated[str | None, typer.Option(help="With a value of it, such as latency_ms or score.<name>.")] = None,
     low: Annotated[float | None, typer.Option("--min", help="Smallest value of the metric.")] = None,
     high: Annotated[float | None, typer.Option("--max", help="Largest value of the metric.")] = None,
     text: Annotated[str | None, typer.Option(help="Text in inputs, outputs, contexts or tool calls.")] = None,
@@ -73,7 +73,7 @@ def _list_executions(filters: dict[str, object], form: Format, limit: int, outpu
 
 def _show_execution(execution_id: str, filters: dict[str, object], form: Format, output: Path | None) -> None:
     if any(value is not None for value in filters.values()) or output is not None or form in _EXPORTS:
-        fail("an id goes with no other option but --format table or json", Exit.USAGE)
+        fail("an ID can only be combined with --format table or json", Exit.USAGE)
     found: dict[str, Any] = get("maker", f"/v1/executions/{quote(execution_id, safe='')}")
     if form == "json":
         as_json(found)

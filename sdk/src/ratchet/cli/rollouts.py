@@ -54,13 +54,13 @@ def show_rollout(rollout_id: RolloutId, json: AsJson = False) -> None:
 
 @rollouts.command()
 def advance(rollout_id: RolloutId, reason: Reason = "", yes: Yes = False, json: AsJson = False) -> None:
-    """Go to the next step of the plan without its evidence. The author of the proposal can't."""
+    """Go to the next step of the plan without waiting for its evidence. The author of the proposal can't."""
     _change(rollout_id, "advance", "Give the candidate more traffic without the plan's evidence?", reason, yes, json)
 
 
 @rollouts.command()
 def pause(rollout_id: RolloutId, reason: Reason = "", yes: Yes = False, json: AsJson = False) -> None:
-    """Keep the present shares until a reviewer resumes. Harm still rolls back."""
+    """Keep the present shares until a reviewer resumes. Evidence of harm still rolls back."""
     _change(rollout_id, "pause", "Pause this rollout?", reason, yes, json)
 
 

@@ -37,7 +37,7 @@ def occurred_at(value: object) -> str:
 
 
 def written(value: object) -> Any:
-    """Return an input or output: text, or messages and objects, which the server converts to text."""
+    """Return an input or output: a text, or messages or an object that the server converts to text."""
     found = plain(value)
     return found if isinstance(found, str | list | dict) else text(found)
 

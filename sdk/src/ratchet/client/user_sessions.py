@@ -82,7 +82,7 @@ class UserSession:
     ) -> str:
         """Record one LLM call of the session, as `Ratchet.record` does, and send the step after the call before.
 
-        A call with `parent_id` is a part of another one: it is no step.
+        A call with `parent_id` is a part of another one: it is not a step.
         """
         fields.setdefault("session", self._id)
         fields.setdefault("user", self._user)

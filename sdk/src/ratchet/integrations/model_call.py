@@ -61,7 +61,7 @@ class ModelCall:
             self._client.faults.report(f"a stream of {self._api.name}", error)
 
     def end_with(self, answer: Any) -> None:
-        """Record the call with a whole answer."""
+        """Record the call with its complete answer."""
         if self._call.has_ended:
             return
         fields = read_fields(self._client, self._api.name, lambda: self._api.read_answer(answer))
@@ -89,5 +89,5 @@ class ModelCall:
         end_model_call(self._call, error, {})
 
     def respond(self) -> None:
-        """Note that the response has arrived, which the app may never parse: this ends the latency."""
+        """End the measured latency: the response has arrived, though the app may never parse it."""
         self._call.add(latency_ms=self._call.elapsed_ms)

@@ -97,7 +97,7 @@ class RecordedAsyncStream(_Recorded):
 
 
 def recorded_stream(stream: Any, call: ModelCall) -> Any:
-    """Return `stream` with its events noted in `call`; None if it is no stream."""
+    """Return `stream` with its events noted in `call`; None if it is not a stream."""
     if hasattr(type(stream), "__anext__"):
         return RecordedAsyncStream(stream, call)
     return RecordedStream(stream, call) if hasattr(type(stream), "__next__") else None

@@ -35,7 +35,7 @@ def canonical_bytes(value: Json) -> bytes:
 
 
 def normal_bytes(value: object, field: str) -> bytes:
-    """Return `canonical_bytes(normal(value, field))`: without a copy where the value is normal. Raises PromptError."""
+    """Return `canonical_bytes(normal(value, field))`, without copying normal values. Raises PromptError."""
     if _is_plain(value, MAX_DEPTH):
         text = _PLAIN.encode(value)
         if "\\u0000" not in text and (text.isascii() or not _UNSTORABLE.search(text)):

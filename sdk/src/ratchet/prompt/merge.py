@@ -59,7 +59,7 @@ def merge_mappings(good: Mapping[str, V], bad: Mapping[str, V], where: str) -> d
 
 
 def merge_values(good: V | None, bad: V | None, where: str) -> V | None:
-    """Return the value of the side that has one. Raises MergeConflict where both differ."""
+    """Return the value that one or both sides have. Raises MergeConflict if their values differ."""
     if good is not None and bad is not None and not _same(good, bad):
         raise MergeConflict(where)
     return good if bad is None else bad

@@ -57,7 +57,7 @@ class ExampleSetSelector:
     async def select(
         self, repository: ProposerRepository, state: PromptState, new: Sequence[Candidate] | None
     ) -> SelectedSets:
-        """Return the example sets as of now; with `new`, nothing but these candidates came to the pool."""
+        """Return the example sets as of now. `new`: all candidates that were added since the last call."""
         now = self._clock.now()
         settings = await repository.tuning.get(state.key.project, state.key.environment, state.target)
         kept = self._kept.pop(state.key, None)

@@ -1,4 +1,4 @@
-"""Tunes prompts on request and by schedule: selects example sets in a batch, and says what came of them."""
+"""Tunes prompts on request and by schedule: selects example sets in a batch, and returns the results."""
 
 import asyncio
 from collections.abc import Sequence

@@ -49,7 +49,7 @@ class MessageErasure:
         )
 
     async def outbox_range(self, conn: AsyncConnection) -> OutboxRange:
-        """Return the ids that the outbox has now. Rows that are added later were made with the tombstone in view."""
+        """Return the range of ids in the outbox now. Whoever adds later rows has seen the tombstone."""
         row = (await conn.execute(self._range)).one()
         return OutboxRange(row[0], row[1])
 

@@ -13,7 +13,7 @@ def check_pattern(pattern: object, field: str) -> None:
     try:
         regex.compile(str(pattern))
     except regex.error as error:
-        raise CaseError(field, f"is no regular expression: {error}") from None
+        raise CaseError(field, f"is not a valid regular expression: {error}") from None
 
 
 def matches(pattern: str, text: str, *, full: bool = False, ignore_case: bool = False) -> bool:

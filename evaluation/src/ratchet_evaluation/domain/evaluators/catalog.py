@@ -35,7 +35,7 @@ def check_spec(spec: EvaluatorSpec, field: str) -> None:
     """Raise CaseError if an evaluator is not in the catalogue or its parameters are wrong."""
     definition = CATALOG.get(spec.name)
     if definition is None:
-        raise CaseError(f"{field}.name", f"is no evaluator; there are: {', '.join(CATALOG)}")
+        raise CaseError(f"{field}.name", f"is not an evaluator; the evaluators are: {', '.join(CATALOG)}")
     schema = {
         "type": "object",
         "properties": {**definition.parameters},

@@ -98,7 +98,7 @@ def _check_schema(parameters: Parameters, field: str) -> None:
     try:
         _Validator.check_schema(schema)
     except SchemaError as error:
-        raise CaseError(f"{field}.schema", f"is no JSON Schema of draft 2020-12: {error.message[:200]}") from None
+        raise CaseError(f"{field}.schema", f"is not a JSON Schema of draft 2020-12: {error.message[:200]}") from None
     for pattern in _patterns(schema):
         check_pattern(pattern, f"{field}.schema")
 

@@ -58,7 +58,7 @@ def _language(case: GoldenCase, answer: AppAnswer, parameters: Parameters) -> Me
 
 def _check_language(parameters: Parameters, field: str) -> None:
     if parameters["language"] not in _identifier().nb_classes:
-        raise CaseError(f"{field}.language", "is no language that can be recognised: an ISO 639-1 code such as en")
+        raise CaseError(f"{field}.language", "is not a language that can be recognised: an ISO 639-1 code such as en")
 
 
 def is_refusal(text: str) -> bool:

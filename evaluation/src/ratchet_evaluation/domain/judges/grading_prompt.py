@@ -60,7 +60,7 @@ def rubric_request(
 def read_grade(reply: Mapping[str, Any]) -> float:
     """Return the score from 0 to 1 in the reply of a chat endpoint.
 
-    Raises UnknownScore for a refusal, a reply that was cut off, and whatever is no grade.
+    Raises UnknownScore for a refusal, a reply that was cut off, and a reply that is not a grade.
     """
     text = reply_text(reply)
     try:
@@ -71,7 +71,7 @@ def read_grade(reply: Mapping[str, Any]) -> float:
     if isinstance(grade, bool) or not isinstance(grade, int | float):
         raise UnknownScore("the judge's reply has no grade")
     if not math.isfinite(grade):
-        raise UnknownScore("the judge's grade is no finite number")
+        raise UnknownScore("the judge's grade is not a finite number")
     if grade != int(grade) or not 1 <= grade <= GRADES:
         raise UnknownScore(f"the judge's grade is not one of 1 to {GRADES}")
     return (int(grade) - 1) / (GRADES - 1)
@@ -84,7 +84,7 @@ def reply_text(reply: Mapping[str, Any]) -> str:
         message = choice["message"]
         refusal, content, finish = message.get("refusal"), message.get("content"), choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise UnknownScore("the endpoint's reply is no chat completion") from None
+        raise UnknownScore("the endpoint's reply is not a chat completion") from None
     if refusal:
         raise UnknownScore("the judge refused")
     if finish == "content_filter":

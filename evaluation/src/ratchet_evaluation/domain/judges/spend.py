@@ -127,7 +127,10 @@ class SpendLedger:
         return self.spend + self._reserved
 
     def record_call(self, reserved: JudgeSpend, usage: tuple[int, int] | None) -> JudgeSpend:
-        """Replace a reservation by the tokens that the call reported; by itself if it reported none. Return them."""
+        """Replace a reservation by the tokens that the call reported; return them.
+
+        Without a report, the reservation counts.
+        """
         spent = self._spend(*(usage or (reserved.input_tokens, reserved.output_tokens)), estimated=usage is None)
         self.release(reserved)
         self.spend += spent
@@ -144,7 +147,7 @@ class SpendLedger:
 
 
 def most_input_tokens(body: bytes) -> int:
-    """Return the most tokens that a request may be counted as: no tokenizer makes more of them than there are bytes."""
+    """Return an upper bound of a request's tokens: its bytes, since no tokenizer makes more tokens than bytes."""
     return len(body) + 16
 
 

@@ -83,11 +83,11 @@ def failed_call(kind: FailureKind, message: str, ms: float | None = None) -> Cal
 
 
 def json_result(returned: object, ms: float) -> CallResult:
-    """Return the result of a call that returned something; a failure where that is no JSON."""
+    """Return the result of a call that returned something; a failure if that is not valid JSON."""
     try:
         json.dumps(returned, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        return failed_call("invalid", f"the returned value is no JSON: {error}", ms)
+        return failed_call("invalid", f"the returned value is not valid JSON: {error}", ms)
     return CallResult(returned, ms=ms)
 
 
@@ -104,7 +104,7 @@ def encode_answer(key: LeaseKey, result: CallResult) -> bytes:
 
 
 def lease_key(value: object) -> LeaseKey | None:
-    """Return the key of a leased task; None for what is no task."""
+    """Return the key of a leased task; None if it is not a task."""
     if not isinstance(value, Mapping):
         return None
     task_id, token = value.get("task_id"), value.get("token")

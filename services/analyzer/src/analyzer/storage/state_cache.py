@@ -59,6 +59,6 @@ class StateCache(Generic[K, S]):
 
 
 def mark_of(states: Iterable[SavedState[S] | None]) -> UUID | None:
-    """Return the mark that all these states of one row have; None if one is missing or they differ."""
+    """Return the mark that all these states have in common; None if a state is missing or the marks differ."""
     marks = {None if state is None else state.saved for state in states}
     return marks.pop() if len(marks) == 1 else None

@@ -23,7 +23,7 @@ _SPAN = {
 }
 _REQUEST: dict[str, Any] = {"resourceSpans": [{"scopeSpans": [{"spans": [_SPAN]}]}]}
 _REFUSALS = {
-    "400": "The body is no export request",
+    "400": "The body is not an export request",
     "401": "The API key is missing or not valid",
     "403": "The API key has not the scope ingest",
     "408": "The body did not arrive in time",

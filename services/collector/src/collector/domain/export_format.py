@@ -33,7 +33,7 @@ def header(form: LineFormat) -> bytes:
 
 
 def export_line(form: LineFormat, execution: Mapping[str, Any]) -> bytes:
-    """Return one execution, given in JSON's types, as a line."""
+    """Return one execution (a JSON object) as a line of the export."""
     if form == "jsonl":
         return to_json(execution) + b"\n"
     return _csv_line([_cell(execution.get(column)) for column in COLUMNS])

@@ -127,7 +127,7 @@ async def _feedback(repository: Repository, feedback: Sequence[NewFeedback]) -> 
 
 
 def first_claims(items: Iterable[IngestItem]) -> list[Claim]:
-    """Return the claims of a group without repeated keys; the first item with a key has it."""
+    """Return the claims of a group, one for each key: that of the first item with the key."""
     claims: dict[bytes, Claim] = {}
     for item in items:
         for claim in item.claims:

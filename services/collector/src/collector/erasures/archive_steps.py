@@ -1,4 +1,4 @@
-"""Steps of an erasure in the archive: executions, then feedback, also that about them; then the replaced files."""
+"""Steps of an erasure in the archive: executions, feedback (also about these executions), replaced files."""
 
 from collector.domain.erasure import Counts
 from collector.domain.erasure_status import Erasure

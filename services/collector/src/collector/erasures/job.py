@@ -1,4 +1,4 @@
-"""The collector's own part of an erasure: one step after another, each of them again after a crash in its middle."""
+"""The collector's own part of an erasure, step by step. A step that a crash interrupted is run again."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ class ErasureJob:
         self._steps |= steps
 
     def notify(self) -> None:
-        """Run at once: an erasure was requested."""
+        """Wake the job: an erasure was requested."""
         self._requested.set()
 
     async def run(self) -> None:
@@ -68,7 +68,7 @@ class ErasureJob:
                 await asyncio.wait_for(self._requested.wait(), _BUSY_INTERVAL_S if busy else _IDLE_INTERVAL_S)
 
     async def run_once(self) -> bool:
-        """Do what can be done now; return whether something is left."""
+        """Run the steps that can run now; return whether any are left."""
         async with self._begin() as conn:
             erasures = await ErasureRepository(conn).list_unfinished()
         return any([not await self._erase(erasure) for erasure in erasures])

@@ -10,7 +10,7 @@ class MissingSession(ValueError):
 
 
 def check_session(pull: CloudWatchPull) -> None:
-    """Check what can be known without a request. Raises MissingSession."""
+    """Check boto3, region and profile without sending a request. Raises MissingSession."""
     open_session(pull)
 
 

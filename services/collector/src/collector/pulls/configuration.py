@@ -43,7 +43,7 @@ class LangfusePull(PullOptions):
 
     @property
     def _flag_searches(self) -> tuple[FlagSearch, ...]:
-        """Return the searches for flags; labels have no number to be searched by."""
+        """Return the searches for flags. Labels have no number, so they cannot be searched for."""
         return self.flag_searches((kind, f"{kind}.{name}") for name, kind in self.user_feedback.items())
 
     def config(self, environ: Mapping[str, str] = os.environ) -> LangfuseConfig:

@@ -1,4 +1,4 @@
-"""Queries of CloudWatch Logs Insights: start, wait for the result, repeat what was refused for the moment."""
+"""Queries of CloudWatch Logs Insights: start one, wait for its result, and retry throttled requests."""
 
 import contextlib
 import threading
@@ -17,7 +17,7 @@ _FIRST_POLL_S, _LONGEST_POLL_S = 0.5, 5.0
 
 
 class QueryTooSlow(Exception):
-    """A query did not finish in time; one about a shorter time may."""
+    """A query did not finish in time. A query of a shorter time range may."""
 
 
 class InsightsClient:
@@ -85,7 +85,7 @@ class InsightsClient:
         return rows
 
     def _call(self, operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-        """Return the answer; repeat a request that was refused for the moment, or lost. Raises SourceError."""
+        """Return the answer. Repeats a request that was throttled or lost. Raises SourceError."""
         for pause in (*_RETRY_AFTER_S, None):
             try:
                 return operation(**parameters)

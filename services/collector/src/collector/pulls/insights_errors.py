@@ -1,4 +1,4 @@
-"""What an error of boto3 means for a pull."""
+"""Classification of boto3's errors: whether to retry, and what to store."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ _MAX_MESSAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class RequestFailure:
-    """What is stored of a failed request. `passes`: it may be answered soon. `reason` is one line, without keys."""
+    """What is stored about a failed request. `passes`: a retry may succeed. `reason`: one line, without keys."""
 
     code: ErrorCode
     reason: str

@@ -80,7 +80,7 @@ class LangfuseSource:
             raise SourceError(_code(error), str(error)) from error
 
     def write_score(self, body: Mapping[str, Any]) -> bool:
-        """Write a score; return whether it was accepted, not refused for good."""
+        """Write a score. Return False if the server refuses it for good."""
         try:
             return self._writer.create_score(body)
         except LangfuseError as error:

@@ -1,4 +1,4 @@
-"""From log rows to the bodies of executions, feedback and calls of tools, by the mapping of `ratchet import`."""
+"""Converts log rows to bodies of executions, feedback and tool calls, by the mapping of `ratchet import`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -17,7 +17,7 @@ from ratchet.imports.rows import MappedColumn, RowConverter, UnreadableRow
 
 
 class ExecutionMapping:
-    """Makes items of rows. A row of which no mapped field has a value makes none."""
+    """Converts rows to items. A row whose mapped fields are all empty gives none."""
 
     def __init__(self, pull: CloudWatchPull) -> None:
         columns = [
@@ -62,7 +62,7 @@ class ExecutionMapping:
 
 
 class ToolMapping:
-    """Makes calls of tools of rows."""
+    """Converts rows to tool calls."""
 
     def __init__(self, log: ToolLog) -> None:
         self._name = log.key
@@ -90,5 +90,5 @@ class ToolMapping:
 
 
 def unreadable(row: LogRow, reason: str) -> PulledItem:
-    """Return an item that is counted as refused, once."""
+    """Return an item that is counted as refused, once however often it is read."""
     return PulledItem("executions", {"id": f"unreadable-{row.number:016x}"}, row.at, {}, unreadable=reason)

@@ -40,7 +40,7 @@ _BUSY_WAIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RunningPull:
-    """A configured pull. `open_source` is called at the begin of each run."""
+    """A configured pull. `open_source` is called at the start of each run."""
 
     identity: PullIdentity
     options: PullOptions
@@ -74,7 +74,7 @@ class PullRunner:
         self._turns = turns or asyncio.Semaphore(1)
 
     async def run_for_ever(self) -> None:
-        """Run at once, and then every `interval_s`, until cancelled."""
+        """Run now, and then every `interval_s` seconds, until cancelled."""
         while True:
             async with self._turns:
                 await self.run()

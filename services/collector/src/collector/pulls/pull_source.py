@@ -44,5 +44,5 @@ class ScoreTarget(Protocol):
     """A source that takes scores back."""
 
     def write_score(self, body: Mapping[str, Any]) -> bool:
-        """Write a score; return whether it was accepted, not refused for good. Raises SourceError or Stopped."""
+        """Write a score. Return False if the server refuses it for good. Raises SourceError or Stopped."""
         ...

@@ -120,7 +120,7 @@ class SubjectRows:
         return {"logged_executions": int(await self._conn.scalar(_LOGGED, self._values) or 0)}
 
     async def delete_logged_feedback(self) -> Counts:
-        """Delete a batch of feedback of the log, and what the next feedback of the same user would replace."""
+        """Delete a batch of feedback from the log, and the rows that later feedback of the same users would replace."""
         rows = (await self._conn.execute(_FEEDBACK, self._values)).all()
         slots = [
             feedback_slot((row.subject or row.reference).bytes, row.user_hash, row.source, row.kind, row.name)

@@ -17,7 +17,7 @@ SOURCES: Mapping[CaseSource, str] = {
 }
 EVALUATIONS = {
     "similar": "is like the correction",
-    "refusal": "is no refusal",
+    "refusal": "is not a refusal",
     "citations": "cites its contexts",
     "contains": "contains this text",
 }

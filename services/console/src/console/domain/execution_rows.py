@@ -104,7 +104,7 @@ def query_of(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _moment(text: str) -> str:
-    """Return a time with its offset; a text that is no time is returned unchanged, and refused by the API."""
+    """Return a time with its offset; a text that is not a time is returned unchanged, and refused by the API."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a rollout's arms show, in words (pure)."""
+"""Sentences about what a rollout's arms show (pure)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -60,7 +60,7 @@ def _names(target: str) -> dict[str, str]:
 
 
 def _prompt_name(target: str) -> str:
-    """Return `<target>-answer`; if that is no valid name, with other characters than letters and digits as `-`."""
+    """Return `<target>-answer`; if that is not a valid name, with other characters than letters and digits as `-`."""
     try:
         return prompt_name(f"{target[: MAX_NAME - len(_SUFFIX)]}{_SUFFIX}")
     except PromptError:

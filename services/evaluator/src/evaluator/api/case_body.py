@@ -18,7 +18,7 @@ NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
 async def read_cases(request: Request) -> list[SentCase]:
-    """Return the cases of the body with their line numbers; a line that is no JSON becomes a problem of that line.
+    """Return the cases of the body with their line numbers; a line that is not JSON becomes a problem of that line.
 
     Raises Problem 413, 415, 400 or 422.
     """

@@ -140,7 +140,7 @@ def check_document(document: dict[str, Any], digest: str | None, field: str) -> 
     try:
         found = parse(document).digest
     except PromptError as error:
-        raise Permanent(f"{field} is no prompt document: {error.field}") from None
+        raise Permanent(f"{field} is not a prompt document: {error.field}") from None
     if found != digest:
         raise Permanent(f"{field} has another digest than the event names")
 

@@ -83,7 +83,7 @@ def check_answers(
     known = {question.name: question for question in rubric}
     for name in given:
         if name not in known:
-            raise RubricError(f"{field}.{name}", f"is no question; the questions are {', '.join(known)}")
+            raise RubricError(f"{field}.{name}", f"is not a question; the questions are {', '.join(known)}")
     found: dict[str, Answer] = {}
     for name, question in known.items():
         if given.get(name) is not None:

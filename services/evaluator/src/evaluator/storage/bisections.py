@@ -109,7 +109,7 @@ class BisectionRunRepository:
         await self._conn.execute(mine.values(**values, result=dict(result), used_cases=list(used)))
 
     async def cancel(self, now: datetime, regression_id: UUID | None = None, before: datetime | None = None) -> int:
-        """Cancel unfinished bisections with their probes: of a regression, or requested before a moment."""
+        """Cancel the unfinished bisections of a regression, or those requested before a time, and their probes."""
         wanted = _B.regression_id == regression_id if before is None else _B.requested_at < before
         values = {"state": "cancelled", "ended_at": now}
         ended = await self._conn.execute(update(bisections).where(_UNFINISHED, wanted).values(values).returning(_B.id))

@@ -54,7 +54,7 @@ def chosen_plan(given: PlanName | PlanBody | None, verdict: str) -> RolloutPlan 
     if given is None or given == "at-once":
         return None
     if verdict != "approved":
-        raise invalid("rollout_plan", "belongs to an approval")
+        raise invalid("rollout_plan", "is only possible in an approval")
     try:
         return given.plan() if isinstance(given, PlanBody) else given
     except ValueError as error:

@@ -30,7 +30,7 @@ Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 
 
 class RolloutChange(RequestBody):
-    """Why. With `revision` it is refused if the rollout was changed since."""
+    """A reviewer's reason. With `revision`, the change is refused if the rollout has changed since."""
 
     revision: int | None = None
     reason: OptionalReason
@@ -90,17 +90,17 @@ def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> API
 
     @router.post("/{rollout_id}/advance", responses=shown, openapi_extra=schema)
     async def advance(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
-        """Go to the next step of the approved plan without its evidence. Not by the author of the proposal."""
+        """Go to the plan's next step without waiting for its evidence. The author of the proposal can't."""
         return await change(request, principal, rollout_id, body, None)
 
     @router.post("/{rollout_id}/pause", responses=shown, openapi_extra=schema)
     async def pause(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
-        """Keep the weights until a reviewer resumes. Harm still rolls it back."""
+        """Keep the weights until a reviewer resumes. Evidence of harm still rolls back."""
         return await change(request, principal, rollout_id, body, "paused")
 
     @router.post("/{rollout_id}/resume", responses=shown, openapi_extra=schema)
     async def resume(request: Request, principal: Reviewer, rollout_id: UUID, body: ChangeBody) -> dict[str, Any]:
-        """Resume a paused rollout; its step goes on. Not by the author of the proposal."""
+        """Resume a paused rollout in its step. The author of the proposal can't."""
         return await change(request, principal, rollout_id, body, "resumed")
 
     @router.post("/{rollout_id}/rollback", responses=shown, openapi_extra=schema)

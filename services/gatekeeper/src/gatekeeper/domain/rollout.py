@@ -19,9 +19,9 @@ PauseReason = Literal["inconclusive", "no-data", "sample-ratio", "reviewer"]
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A candidate on its way under an approved plan; `revision`, `step` and `state` are those of its last change.
+    """A candidate that is being rolled out under an approved plan.
 
-    `since`: when the step began. `pause_reason` and `message` are of the last change.
+    `revision`, `step`, `state`, `pause_reason` and `message` are of the last change. `since`: when the step began.
     """
 
     id: UUID

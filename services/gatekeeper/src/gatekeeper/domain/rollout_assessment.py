@@ -26,7 +26,7 @@ _NO_SUMS = ArmSums()
 
 
 def assess(rollout: Rollout, measured: Measured, halted: bool, now: datetime) -> Assessment:
-    """Return what is to be done with a rollout, with the numbers. Harm counts also while it is paused or halted."""
+    """Return what to do with a rollout, with the numbers. Evidence of harm counts also while it is paused or halted."""
     if not rollout.is_open:
         return Assessment("ended", rollout.message)
     plan, step = rollout.plan, rollout.plan.steps[rollout.step]

@@ -1,4 +1,4 @@
-"""Rollout plans: how a candidate gets from its approval to all traffic (pure).
+"""Rollout plans: the steps by which a candidate gets all traffic (pure).
 
 A plan is part of what is approved: the decision binds its digest. An approval without a plan makes the candidate live
 for all traffic at once.

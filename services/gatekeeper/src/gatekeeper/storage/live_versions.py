@@ -90,7 +90,7 @@ class LiveVersionRepository:
         return [(row.name, row.digest) for row in found]
 
     async def get_time(self) -> datetime:
-        """Return the time of the database's clock, which rows of history have."""
+        """Return the time of the database's clock, by which rows of the history are dated."""
         return cast(datetime, (await self._conn.execute(_NOW)).scalar_one())
 
     async def list_promotions(self, since: datetime) -> list[LiveKey]:

@@ -1,4 +1,4 @@
-"""Assess open rollouts again and again, and do what their plans say."""
+"""Assess open rollouts periodically, and advance, pause or roll back by their plans."""
 
 import logging
 from collections.abc import Callable, Sequence

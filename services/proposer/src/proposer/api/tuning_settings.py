@@ -1,4 +1,4 @@
-"""`/v1/tuning-settings`: by which answers example sets are made, for each target."""
+"""`/v1/tuning-settings`: which answers become examples, for each target."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime

@@ -25,7 +25,7 @@ class CandidatePosition(NamedTuple):
     feedback_id: UUID
 
     def sort_key(self) -> tuple[str, bool, float, datetime, UUID]:
-        """Return the ascending key that equals the order of the list."""
+        """Return a key whose ascending order is the order of the list."""
         return self.name, not self.grant_eligible, -self.score, self.received_at, self.feedback_id
 
 

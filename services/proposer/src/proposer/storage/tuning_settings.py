@@ -1,4 +1,4 @@
-"""SQL of the settings by which examples of a target are selected."""
+"""SQL of the tuning settings of targets."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -47,7 +47,7 @@ class TuningSettingsRepository:
     async def save(
         self, project: str, environment: str, target: str, settings: TuningSettings, by: str, now: datetime
     ) -> None:
-        """Save the settings of a target, which replace its former ones. Its schedule runs the next time after `now`."""
+        """Replace the settings of a target. Its schedule runs next after `now`."""
         runs_at = next_run(settings.schedule, settings.time_zone, now) if settings.schedule else None
         statement = insert(tuning_settings).values(
             project=project, environment=environment, target=target, revision=1,

@@ -86,7 +86,7 @@ class Stream:
         return Baseline(self.key.identity, reference, self.profile.reference()) if reference else self.baseline
 
     def restart(self, watching: WatchRules, baseline: Baseline | None, after: float = 0.0, cleared: str = "") -> None:
-        """Restart the evidence: against `baseline`, or against its own values from now on."""
+        """Restart the evidence. Compare with `baseline`, or, without one, with the stream's own values from now on."""
         self.monitor = new_monitor(watching, baseline, self.segmented)
         self.baseline, self.after, self.cleared = baseline, after, cleared
         self.time_index, self.window, self.worst = TimeIndex(), RecentValues(), WorstSample(self.samples)

@@ -15,7 +15,7 @@ _TEXTS = ("text", "input_text", "output_text", "refusal")
 def messages_of(value: Any, role: str) -> Any:
     """Return messages as `{role, content, tool_calls}`, from an array of messages or one message, also as JSON text.
 
-    `role` is that of messages without one. A value that is no messages is returned as it is: text, or other JSON.
+    `role` is that of messages without one. Another value is returned unchanged: text, or other JSON.
     """
     value = parsed(value)
     found = value if isinstance(value, list) else [value]

@@ -26,7 +26,7 @@ class LogRow:
     fields: Mapping[str, str]
 
     def cells(self) -> Mapping[str, Any]:
-        """Return the members of the message, if it is a JSON object, and the fields. Parses the message each time."""
+        """Return the row's fields, and the members of a message in JSON. Parses the message each time."""
         return {**message_members(self.fields.get(MESSAGE)), **self.fields}
 
 

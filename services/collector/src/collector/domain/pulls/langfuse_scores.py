@@ -1,4 +1,4 @@
-"""From a score of Langfuse to the body of a feedback. Pure."""
+"""Converts a Langfuse score to the body of a feedback. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From a trace of Langfuse to the body of an execution. Pure."""
+"""Converts a Langfuse trace to the body of an execution. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

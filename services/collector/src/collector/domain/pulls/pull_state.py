@@ -51,7 +51,7 @@ class PullCounts:
 
 @dataclass(frozen=True, slots=True)
 class PullState:
-    """What is stored of a pull. All before `position` was read for the last time, all before `read_until` once."""
+    """The stored state of a pull. Before `position` nothing is read again; before `read_until` all was read once."""
 
     identity: PullIdentity
     interval_s: float

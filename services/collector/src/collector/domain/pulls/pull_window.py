@@ -1,4 +1,4 @@
-"""Which time a pull reads next. Pure."""
+"""The time range that a pull reads next. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ SHORTEST_SLICE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A time to be read, from `start` (inclusive) to `end` (exclusive)."""
+    """A time range to read, from `start` (inclusive) to `end` (exclusive)."""
 
     start: datetime
     end: datetime
 
     def halves(self) -> "tuple[Slice, Slice] | None":
-        """Return both halves; None for a slice that is too short to be divided."""
+        """Return the two halves of a slice; None if it is too short to divide."""
         if self.end - self.start <= SHORTEST_SLICE:
             return None
         middle = self.start + (self.end - self.start) / 2
@@ -37,7 +37,7 @@ class PullSchedule:
     lag: timedelta
 
     def slices(self, position: datetime | None, now: datetime) -> Iterator[Slice]:
-        """Return what to read now, oldest first. All before `position` was read for the last time."""
+        """Return the time ranges to read now, oldest first. Nothing before `position` is read again."""
         oldest, end = now - self.window, now - self.lag
         start = oldest if position is None else max(position, oldest)
         while start < end:
@@ -46,5 +46,5 @@ class PullSchedule:
             start = until
 
     def position_after(self, read: Slice, now: datetime) -> datetime:
-        """Return the position after a slice was read at `now`: what is younger than the overlap is read again."""
+        """Return the new position after reading a slice at `now`. What is younger than the overlap is read again."""
         return min(read.end, now - self.lag - self.overlap)

@@ -1,4 +1,4 @@
-"""What a source of a pull yields: a body as the HTTP routes get it, with what deduplication needs. Pure."""
+"""An item that a pull reads: a body in the form of the HTTP routes, and the keys for deduplication. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,5 +55,5 @@ def trace_id(name: str) -> str:
 
 
 def feedback_id(source: str, name: str, content: object) -> str:
-    """Return the UUID of a feedback: the same for each repeat, another one when its content was changed."""
+    """Return the UUID of a feedback: the same for each repeat, another one if its content has changed."""
     return as_uuid(key_hash(source, name, to_json(content).decode()))

@@ -1,4 +1,4 @@
-"""From a regression to scores of the traces that it affects, to be written to Langfuse. Pure."""
+"""Converts a regression to scores of the affected traces, to be written to Langfuse. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which call of a tool belongs to which execution. Pure."""
+"""Assigns logged tool calls to executions. Pure."""
 
 from bisect import bisect_left
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Erases a user from archived files: a file with rows of theirs is replaced by one without, whenever this is killed."""
+"""Erases a user from archived files: a file with their rows is replaced, completely or not at all, by one without."""
 
 import asyncio
 from collections.abc import Sequence

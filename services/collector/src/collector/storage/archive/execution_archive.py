@@ -1,4 +1,4 @@
-"""The parts of the archive of executions, wired."""
+"""The archive of executions: its exporter, reader, eraser and sweeper behind one class."""
 
 import contextlib
 import tempfile
@@ -90,7 +90,7 @@ class ExecutionArchive:
         self._local = local
 
     async def export(self, now: datetime, max_files: int) -> bool:
-        """Move up to `max_files` files of rows that are old enough; return whether there may be more."""
+        """Move old rows into at most `max_files` files; return whether more may be left."""
         for _ in range(max_files):
             if not await self._export_file(now):
                 return False

@@ -1,4 +1,4 @@
-"""Moves a closed day of the log into Parquet files: each row is in the log or in one file, whenever this is killed."""
+"""Moves a closed day of the log into Parquet files. If it is killed, each row is still in the log or in one file."""
 
 import asyncio
 from collections.abc import Iterator

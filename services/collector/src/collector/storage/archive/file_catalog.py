@@ -1,4 +1,4 @@
-"""Which files the archive consists of, by asyncpg in the caller's transaction."""
+"""The list of archived files, as a table. Statements run on asyncpg, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class ArchiveCatalog:
         await self._pg.execute(_SAVE, file.name, file.kind, file.project, file.day, list(file.columns), *values)
 
     async def replace_file(self, name: str, now: datetime) -> None:
-        """Take a file out of the archive. It is deleted later, when no query reads it any more."""
+        """Mark a file as replaced. It is deleted later, when no query reads it any more."""
         await self._pg.execute(_REPLACE, name, now)
 
     async def list_files(self, project: str) -> list[ArchivedFile]:
@@ -108,7 +108,7 @@ class ArchiveCatalog:
         await self._pg.execute(_FORGET, name)
 
     async def list_known(self, names: Iterable[str]) -> set[str]:
-        """Return those of the names that are files of the archive, or were and are not deleted yet."""
+        """Return those of the names that are in the catalog, also of replaced files that are not deleted yet."""
         return {row["name"] for row in await self._pg.fetch(_KNOWN, list(names))}
 
     async def keep_day(self, due: ProjectDay, until: datetime) -> None:

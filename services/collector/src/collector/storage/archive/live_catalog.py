@@ -1,4 +1,4 @@
-"""Reads which files concern a request, in the snapshot in which the log was read."""
+"""Finds the archived files that a request needs, in the same database snapshot as the log."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,9 +40,9 @@ class LiveCatalog:
         return ArchivedFiles(files, await self._columns()) if files else None
 
     async def add_late_feedback(self, archive: ArchivedFiles, wanted: ExecutionFilter) -> ArchivedFiles:
-        """Return the archive with the feedback in the log that may be about its executions in the wanted time.
+        """Return the archive with the feedback of the log that may be about its executions of the requested time.
 
-        Raises Problem 422 if that is too much.
+        Raises Problem 422 if that is too much feedback.
         """
         files = archive.of_kind("executions")
         if not files:

@@ -1,4 +1,4 @@
-"""Archived files on this machine: those of a folder themselves, and copies of those in a bucket."""
+"""Archived files on this machine: the files of a folder, or copies of those in a bucket."""
 
 import asyncio
 import hashlib

@@ -22,7 +22,7 @@ class ObjectStore(Protocol):
     """
 
     def put(self, name: str, source: Path) -> None:
-        """Store a copy of a file. When this returns it is durable; before, it is not there or whole."""
+        """Store a copy of a file, completely or not at all. It is durable when this returns."""
 
     def fetch(self, name: str, target: Path) -> None:
         """Write a file's content to `target`. Raises FileNotFoundError."""
@@ -71,7 +71,7 @@ class Folder:
 
 
 def open_store(url: str) -> ObjectStore:
-    """Return the storage of a setting: `s3://bucket/prefix`, or the path of a folder. Connects to nothing yet."""
+    """Return the storage at `s3://bucket/prefix` or in a folder. Does not connect yet."""
     if url.startswith("s3://"):
         from collector.storage.archive.s3_bucket import Bucket  # its library is loaded only where it is used
 

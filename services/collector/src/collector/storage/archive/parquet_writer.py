@@ -15,7 +15,7 @@ _OPTIONS = f"""FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}, DIC
 
 
 class Incomplete(WorkerFailure):
-    """A file that was written does not have the rows that it should have."""
+    """The number of rows in a written file is wrong."""
 
 
 async def write_parquet(workers: Workers, spool: Spool, columns: Mapping[str, str], target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Loads archived files back into the log: each row is in the log or in one file, whenever this is killed."""
+"""Loads archived files back into the log. If it is killed, each row is still in the log or in one file."""
 
 import asyncio
 from collections.abc import Sequence

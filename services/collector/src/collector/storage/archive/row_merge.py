@@ -10,7 +10,7 @@ from collector.domain.log_entries import merge, pack, unpack
 
 
 class MergedRow(NamedTuple):
-    """An execution that several rows had parts of."""
+    """An execution, merged from all rows that have parts of it."""
 
     reference: UUID
     occurred_at: Any

@@ -18,7 +18,7 @@ MAX_LINE_BYTES = 32_000_000
 
 
 class Spool:
-    """A temporary file of rows; remembers what is between its first and its last row."""
+    """A temporary file of rows. Knows the times of its first and its last row."""
 
     def __init__(self, path: Path, time_column: str) -> None:
         self._file = gzip.open(path, "wb", compresslevel=_LEVEL)  # noqa: SIM115
