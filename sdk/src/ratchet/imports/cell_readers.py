@@ -133,6 +133,31 @@ def read_text(cell: Any) -> str | None:
     return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False, default=str)
 
 
+def is_object(cell: Any) -> bool:
+    """Return whether a cell has named values, or is a list of such."""
+    return isinstance(cell, dict) or (
+        isinstance(cell, list) and bool(cell) and all(isinstance(it, dict) for it in cell)
+    )
+
+
+def read_object(cell: Any) -> dict[str, Any] | None:
+    """Return named values without those that are null."""
+    if cell is None or cell != cell:
+        return None
+    if not isinstance(cell, dict):
+        raise ValueError("is not an object")
+    return {name: value for name, value in cell.items() if value is not None} or None
+
+
+def read_prompts(cell: Any) -> list[dict[str, Any]] | None:
+    """Return the prompts used, each without members that are null."""
+    if cell is None or cell != cell or cell == []:
+        return None
+    if not isinstance(cell, list) or not is_object(cell):
+        raise ValueError("is not a list of objects")
+    return [{name: value for name, value in use.items() if value is not None} for use in cell]
+
+
 def read_content(cell: Any) -> Any:
     """Return an input or output: text, or messages and objects as they are."""
     return cell if isinstance(cell, list | dict) else read_text(cell)
@@ -174,6 +199,8 @@ def _time_reader(column: str, known: Sequence[Any], zone: tzinfo, times: str | N
 
 
 _READERS: Mapping[CellKind, Reader] = {
+    "object": read_object,
+    "prompts": read_prompts,
     "id": read_id,
     "text": read_text,
     "content": read_content,

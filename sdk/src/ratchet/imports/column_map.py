@@ -1,11 +1,11 @@
 """Which column of a file holds which field. Pure."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ratchet.imports.record_fields import cell_kind, detect_field
+from ratchet.imports.record_fields import OBJECTS, cell_kind, detect_field
 from ratchet.tables import BadFile
 
 _TABLES = ("columns", "constants")
@@ -58,8 +58,10 @@ def parse_pairs(flag: str, pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def resolve_mapping(header: Sequence[str], given: ColumnMapping) -> ColumnMapping:
+def resolve_mapping(header: Sequence[str], given: ColumnMapping, objects: Collection[str] = ()) -> ColumnMapping:
     """Return the mapping of a file with these columns: `given`, and columns that have a field's name.
+
+    `objects` are the columns whose cells are objects or lists of them: only they hold fields with several values.
 
     Raises BadFile for an unknown field or column, and where the rows would have neither an execution nor feedback.
     """
@@ -70,10 +72,12 @@ def resolve_mapping(header: Sequence[str], given: ColumnMapping) -> ColumnMappin
             raise BadFile(f"{name} is mapped to {column!r}, but the columns are {', '.join(header)}")
         if name in given.constants:
             raise BadFile(f"{name} has both a column and a value for all rows")
-    used = frozenset(given.columns.values())
+    used = {*given.columns.values(), *(column.partition(".")[0] for column in given.columns.values())}
     detected: dict[str, str] = {}
     for column in header:
         found = None if column in used else detect_field(column)
+        if found in OBJECTS and column not in objects:
+            continue
         if found is not None and found not in given.fields():
             detected.setdefault(found, column)
     mapping = ColumnMapping({**detected, **given.columns}, given.constants)

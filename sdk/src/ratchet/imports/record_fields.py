@@ -7,10 +7,24 @@ from ratchet.client.field_values import NEXT_STEPS
 from ratchet.tables import BadFile
 
 CellKind = Literal[
-    "id", "text", "content", "number", "count", "yes_no", "step", "time", "list", "thumb", "rating", "outcome", "plain"
+    "id",
+    "text",
+    "content",
+    "number",
+    "count",
+    "yes_no",
+    "step",
+    "time",
+    "list",
+    "thumb",
+    "rating",
+    "outcome",
+    "plain",
+    "object",
+    "prompts",
 ]
 """How a cell is read. `content`: text, messages or an object; `step`: yes, where no is no value; `plain`: text, number,
-or yes and no."""
+or yes and no; `object`: named values; `prompts`: the prompts used, as `POST /v1/executions` has them."""
 
 EXECUTION: Mapping[str, CellKind] = {
     "id": "id",
@@ -38,6 +52,12 @@ EXECUTION: Mapping[str, CellKind] = {
     "consent.learning": "yes_no",
 }
 """Fields of an execution. `prompt` is the name of the prompt used, `version` or `digest` says which text of it."""
+
+OBJECTS: Mapping[str, CellKind] = {
+    **dict.fromkeys(("usage", "scores", "attributes", "parameters", "consent"), "object"),
+    "prompts": "prompts",
+}
+"""Fields of an execution with several values in one cell, as JSON lines of executions have them."""
 
 FEEDBACK: Mapping[str, CellKind] = {
     "execution_id": "id",
@@ -103,13 +123,13 @@ SYNONYMS: Mapping[str, str] = {
 
 def cell_kind(field: str) -> CellKind:
     """Return how cells of a field are read. Raises BadFile for an unknown field."""
-    if (known := EXECUTION.get(field) or FEEDBACK.get(field)) is not None:
+    if (known := EXECUTION.get(field) or OBJECTS.get(field) or FEEDBACK.get(field)) is not None:
         return known
     family, _, name = field.rpartition(".") if field.startswith("feedback.") else field.partition(".")
     if family in NAMED and name:
         return NAMED[family]
     named = (f"{family}.NAME" for family in NAMED)
-    raise BadFile(f"{field!r} must be one of {', '.join((*EXECUTION, *FEEDBACK, *named))}")
+    raise BadFile(f"{field!r} must be one of {', '.join((*EXECUTION, *OBJECTS, *FEEDBACK, *named))}")
 
 
 def detect_field(column: str) -> str | None:

@@ -108,6 +108,8 @@ def _execution(number: int, values: Mapping[str, Any], now: datetime) -> Unencod
 
 
 def _prompts(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    if "prompts" in values:
+        return list(values["prompts"])
     text = {name: values[name] for name in ("version", "digest") if name in values}
     if not text:
         return [{"name": values["prompt"]}] if "prompt" in values else []
@@ -121,7 +123,8 @@ def _consent(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _members(values: Mapping[str, Any], family: str) -> dict[str, Any]:
     start = f"{family}."
-    return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
+    named = {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
+    return {**values.get(family, {}), **named}
 
 
 def _encoded(item: UnencodedItem) -> RecordedItem:

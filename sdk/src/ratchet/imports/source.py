@@ -6,7 +6,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from ratchet.imports.cell_readers import cell_reader
+from ratchet.imports.cell_readers import cell_reader, is_object
 from ratchet.imports.column_map import ColumnMapping, resolve_mapping
 from ratchet.imports.record_fields import cell_kind
 from ratchet.imports.rows import MappedColumn, RowConverter
@@ -52,7 +52,8 @@ class ImportSource:
         self._source: Source = open_source(path)
         _, sample = self._source.head(SAMPLE)
         self._header = list(sample)
-        self.mapping = resolve_mapping(self._header, given)
+        objects = [column for column, cells in sample.items() if any(map(is_object, cells))]
+        self.mapping = resolve_mapping(self._header, given, objects)
         self.converter = RowConverter(self._columns(sample, formats), self._constants())
         self.unit, self.size = self._source.unit, self._source.size
         self.notes = (*self._source.notes, *([] if formats.zone else self._unzoned(sample, formats)))

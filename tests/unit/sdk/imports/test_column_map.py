@@ -23,6 +23,13 @@ def test_columns_named_like_fields_are_used() -> None:
     }
 
 
+def test_only_columns_with_objects_hold_several_values() -> None:
+    header = ["input", "usage", "scores", "attributes"]
+    given = ColumnMapping({"attributes.plan": "attributes.tariff"}, BOT)
+    found = resolve_mapping(header, given, objects=["usage", "attributes"])
+    assert found.columns == {"input": "input", "usage": "usage", "attributes.plan": "attributes.tariff"}
+
+
 def test_a_given_column_takes_precedence_over_a_name() -> None:
     found = resolve_mapping(["input", "question"], ColumnMapping({"input": "question"}, BOT))
     assert found.columns == {"input": "question"}

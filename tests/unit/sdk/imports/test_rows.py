@@ -84,6 +84,27 @@ def test_a_row_is_an_execution_and_its_feedback() -> None:
         assert opinion["consent"] == {"learning": True}
 
 
+def test_named_values_and_prompts_in_one_cell_are_taken_whole() -> None:
+    prompts = [{"name": "answer", "digest": None, "version": "v2"}, {"name": "tone", "version": "v1"}]
+    row = {
+        "input": "hi", "prompts": prompts, "usage": {"input_tokens": 3, "total_tokens": None},
+        "attributes": {"gen_ai.operation.name": "chat"}, "consent": {"quality": True, "learning": None},
+        "scores": {"tone": 0.5}, "scores.style": 1, "parameters": {},
+    }  # fmt: skip
+    [ran] = bodies(row, target="bot")
+    assert {name: ran.get(name) for name in ("prompts", "usage", "attributes", "consent", "scores", "parameters")} == {
+        "prompts": [{"name": "answer", "version": "v2"}, {"name": "tone", "version": "v1"}],
+        "usage": {"input_tokens": 3}, "attributes": {"gen_ai.operation.name": "chat"}, "consent": {"quality": True},
+        "scores": {"tone": 0.5, "style": 1.0}, "parameters": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "cell"), [("usage", 3), ("scores", [1]), ("prompts", "v1"), ("prompts", ["v1"])])
+def test_a_cell_that_is_no_object_is_refused(column: str, cell: object) -> None:
+    with pytest.raises(UnreadableRow, match=f"{column} is not"):
+        bodies({"input": "hi", column: cell}, target="bot")
+
+
 def test_a_version_without_a_prompt_belongs_to_the_target() -> None:
     [ran] = bodies({"input": "hi", "version": "v2"}, target="bot")
     assert ran["prompts"] == [{"name": "bot", "version": "v2"}]

@@ -1,13 +1,19 @@
-"""One execution that comes by the HTTP API, the SDK, OpenTelemetry or CloudWatch Logs leaves the same event.
+"""One execution leaves the same event whichever way it comes: only its time of receipt differs.
 
-What is logged is a line of JSON with the fields of the HTTP API.
+By the HTTP API, alone and as NDJSON, the SDK, OpenTelemetry, CloudWatch Logs, Kafka and an imported file. What is
+logged is a line of JSON with the fields of the HTTP API.
 """
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import boto3
 from moto import mock_aws
@@ -17,7 +23,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import format_span_id, format_trace_id, set_span_in_context
 
+from collector.handlers import Handlers
 from ratchet import Ratchet
+from ratchet.submission import execution_message
+from shared.events.feedback import ExecutionSubmitted
+from shared.messaging.cloudevents import Received
+from shared.messaging.erased_subjects import ErasedSubjects
 from tests.support.cloudwatch import GROUP, LogsBench
 from tests.support.listening_app import listening
 from tests.support.spans import START
@@ -169,21 +180,47 @@ def record_by_sdk(url: str, key: str, execution_id: str, trace_id: str) -> None:
         assert client.flush()
 
 
-async def test_an_execution_is_the_same_by_four_ways(collector: "Running", add_key: Callable[..., str]) -> None:
+async def submit_to_kafka(collector: "Running", key: str, body: dict[str, Any]) -> None:
+    """Handle the message that the SDK makes for Kafka."""
+    message = execution_message(key, body, now=collector.clock.now())
+    event = ExecutionSubmitted.model_validate_json(message.value)
+    handlers = Handlers(collector.parts.service, collector.parts.platform.keys, ErasedSubjects("collector"), 4)
+    received = Received(event, uuid4(), collector.clock.now(), "app", "c", None, None, event.topic, 0, 0)
+    async with collector.parts.platform.store.begin() as tx:
+        await tx.claim("collector.test", [received.id])
+        await handlers.ingest_submitted(tx, [received])
+
+
+def import_file(url: str, key: str, body: dict[str, Any], folder: Path) -> None:
+    """Import a file with its line twice: a single one is read as a document with rows in it."""
+    (folder / "executions.jsonl").write_text(2 * (json.dumps(body) + "\n"))
+    command = [sys.executable, "-m", "ratchet", "import", "executions.jsonl"]
+    environment = {**os.environ, "RATCHET_URL": url, "RATCHET_KEY": key}
+    done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_an_execution_is_the_same_by_every_way(
+    collector: "Running", add_key: Callable[..., str], tmp_path: Path
+) -> None:
     """Each in its own environment, since the same id in one environment would be a duplicate."""
     collector.clock.advance(datetime.now(UTC) - collector.clock.now())  # the SDK sends the time by its own clock
-    keys = {name: add_key(collector.dsn, name, "ingest", environment=name) for name in ("http", "sdk", "otlp")}
+    ways = ("http", "ndjson", "sdk", "otlp", "kafka", "file")
+    keys = {name: add_key(collector.dsn, name, "ingest", environment=name) for name in ways}
     async with listening(collector.app) as url:
         trace_id, span_id = await asyncio.to_thread(export_span, url, keys["otlp"])
         execution_id = f"{trace_id}-{span_id}"
         await asyncio.to_thread(record_by_sdk, url, keys["sdk"], execution_id, trace_id)
         body = {**EXECUTION, "id": execution_id, "trace_id": trace_id}
-        answer = await collector.post("executions", body, Authorization=f"Bearer {keys['http']}")
-        assert answer.status_code == 200, answer.text
+        await asyncio.to_thread(import_file, url, keys["file"], body, tmp_path)
+        for name, media in (("http", "application/json"), ("ndjson", "application/x-ndjson")):
+            headers = {"Authorization": f"Bearer {keys[name]}", "Content_Type": media}
+            answer = await collector.post("executions", body, **headers)
+            assert answer.status_code == 200, answer.text
+    await submit_to_kafka(collector, keys["kafka"], body)
     await pull_from_logs(collector, body)
     events = {event.pop("environment"): event for event in collector.events("execution.recorded")}
-    assert events.keys() == {*keys, "logs"}
-    assert events["otlp"] == events["http"]
-    assert events["logs"] == events["http"]
-    assert events["sdk"] == events["http"]
+    assert events.keys() == {*ways, "logs"}
+    for name in events:
+        assert {**events[name], "received_at": None} == {**events["http"], "received_at": None}, name
     assert events["otlp"]["facts"]["input"] == "Mail [email] about Paris"
