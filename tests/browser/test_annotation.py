@@ -76,6 +76,7 @@ def test_a_queue_is_worked_through_by_keyboard_alone(browser: Browser, site: Sit
         expect(page.locator(f"#{third} input:invalid").first).to_be_focused()
         press(page, "5", "Enter")
         ann.expect_text("No answer is reserved for you")
+        correct_last_answers(page)
         with page.expect_navigation():
             press(page, "Enter")
         ann.expect_text("No answer is reserved for you")
@@ -92,6 +93,17 @@ def test_a_queue_is_worked_through_by_keyboard_alone(browser: Browser, site: Sit
         bob.expect_text("No answer is reserved for you")
     assert queue(site)["tasks"] == {"open": 1, "agreed": 1, "disagreement": 1, "adjudicated": 0}
     decide_by_another(browser, site)
+
+
+def correct_last_answers(page: Page) -> None:
+    """Correct the third answer twice by keyboard, so that it is what it was."""
+    for key, label in (("2", "No, down"), ("1", "Yes, up")):
+        page.get_by_role("link", name="Correct your last answers").press("Enter")
+        expect(page.get_by_role("button", name="Correct")).to_be_visible()
+        press(page, key)
+        expect(page.get_by_label(label)).to_be_checked()
+        with page.expect_navigation():
+            press(page, "Enter")
 
 
 def decide_by_another(browser: Browser, site: Site) -> None:

@@ -44,6 +44,7 @@ def pages(site: Site) -> Iterator[str]:
         "/datasets/mail/propose",
         "/annotation",
         "/annotation/mail",
+        *corrections(site),
         "/annotation/mail/results",
         "/annotation/mail/results?state=agreed",
         "/judges",
@@ -55,6 +56,12 @@ def pages(site: Site) -> Iterator[str]:
         "/people",
     )
     yield from ("/start", "/start?target=my-bot")
+
+
+def corrections(site: Site) -> list[str]:
+    """Return the page on which an annotator corrects the last answers, if there are any of the viewer."""
+    own = site.items("/v1/annotation-queues/mail/corrections")
+    return [f"/annotation/mail?correct={item['id']}" for item in own[:1]]
 
 
 def execution_pages(site: Site) -> Iterator[str]:

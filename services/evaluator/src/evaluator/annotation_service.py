@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +20,9 @@ from shared.messaging.store import Tx
 from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 
+_RELEASE_EVERY = timedelta(seconds=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 class AnnotationSubmission(NamedTuple):
     """What a submission did. `repeated`: the same answers were stored before."""
@@ -34,6 +37,8 @@ class AnnotationService:
     def __init__(self, store: SqlStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._released: dict[QueueKey, datetime] = {}
+        """When the expired reservations of a queue were ended last, by this instance."""
 
     async def reserve(self, key: QueueKey, by: str) -> ReservedTask | None:
         """Return a task for a person: the one that the person holds, or else the next one, which is reserved.
@@ -41,10 +46,24 @@ class AnnotationService:
         None: every task has its annotators, or was done or skipped by the person. Raises Problem 404.
         """
         now = self._clock.now()
+        is_due = now - self._released.get(key, _NEVER) >= _RELEASE_EVERY
+        if is_due:
+            await self._release_expired(key, by, now)
+        found = await self._reserve_next(key, by, now)
+        if found is not None or is_due:
+            return found
+        await self._release_expired(key, by, now)
+        return await self._reserve_next(key, by, now)
+
+    async def _release_expired(self, key: QueueKey, by: str, now: datetime) -> None:
         async with self._store.begin() as tx:
             queue = await get_queue(tx.conn, key)
             await ReservationRepository(tx.conn, queue.id, by).release_expired(now)
+        self._released[key] = now
+
+    async def _reserve_next(self, key: QueueKey, by: str, now: datetime) -> ReservedTask | None:
         async with self._store.begin() as tx:
+            queue = await get_queue(tx.conn, key)
             lasts = timedelta(minutes=queue.settings.reservation_minutes)
             return await ReservationRepository(tx.conn, queue.id, by).reserve_next(now, lasts)
 
