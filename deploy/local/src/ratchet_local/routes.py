@@ -22,6 +22,7 @@ ROUTES: dict[str, str] = {
     "/v1/openapi/proposer": "proposer",
     "/v1/annotation-queues": "evaluator",
     "/v1/datasets": "evaluator",
+    "/v1/evaluation-estimates": "evaluator",
     "/v1/evaluation-tasks": "evaluator",
     "/v1/bisections": "evaluator",
     "/v1/evaluations": "evaluator",

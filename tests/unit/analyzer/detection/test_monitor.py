@@ -95,6 +95,16 @@ def test_undeclared_drop_is_dated() -> None:
     assert abs(finding.since.index - 1500) <= 50
 
 
+def test_a_drop_shortly_before_the_scan_begins_is_dated_with_it() -> None:
+    for seed, good in enumerate((200, 229, 249)):
+        rnd = random.Random(seed)
+        values = [*drawn(beta(0.9), rnd, good), *drawn(beta(0.4), rnd, 200)]
+        finding = fed(Monitor("bounded", POLICY), values).finding()
+        assert (finding.significant, finding.method) == (True, "drift/2")
+        assert finding.since
+        assert 150 <= finding.since.low <= good <= finding.since.high
+
+
 def test_stream_that_holds_against_its_history() -> None:
     finding = fed(Monitor("bounded", POLICY), drawn(beta(0.8), random.Random(7), 4000)).finding()
     assert (finding.answer, finding.method) == ("holds", "drift/2")

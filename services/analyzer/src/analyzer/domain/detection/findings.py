@@ -22,6 +22,8 @@ from analyzer.domain.detection.version_switch import FIRST_LOOK, SwitchTest
 SWITCH, DRIFT, RATE = "switch/2", "drift/2", "rate/2"
 _TWICE = 2.0
 """A rate holds if it is shown to be below this multiple of the agreed one, the smallest rise that is tested."""
+_BEFORE_FIRST = 0.75
+"""Part of the values before the first candidate that is taken to lie before the change."""
 _NEAR = 2.0
 """Candidates whose squared score is within twice this of the best belong to the interval of the change."""
 
@@ -99,13 +101,16 @@ def _drift_result(
 
 
 def _since(drift: DriftScan, point: ChangeCandidate, stats: RunningStats) -> ChangeInterval:
-    """Return the interval of candidates that fit nearly as well as `point`, with their neighbours."""
+    """Return the interval of candidates that fit nearly as well as `point`, with their neighbours.
+
+    The first candidate has no earlier one: a change shortly before the scan began fits it best, too.
+    """
     scores = [drop_score(each, stats) for each in drift.points]
     best = drop_score(point, stats)
     near = [index for index, score in enumerate(scores) if score > 0.0 and best * best - score * score <= 2.0 * _NEAR]
     if not near:
         return ChangeInterval(int(point[N]) * BLOCK, int(point[N]) * BLOCK, int(point[N]) * BLOCK)
-    low = drift.points[max(near[0] - 1, 0)][N]
+    low = drift.points[near[0] - 1][N] if near[0] else _BEFORE_FIRST * drift.points[0][N]
     high = drift.points[near[-1] + 1][N] if near[-1] + 1 < len(drift.points) else stats.n
     return ChangeInterval(int(point[N]) * BLOCK, int(low) * BLOCK, int(high) * BLOCK)
 
