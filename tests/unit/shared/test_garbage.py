@@ -36,6 +36,7 @@ def searches(objects: int) -> int:
 
 
 def test_objects_of_a_batch_start_no_search() -> None:
+    gc.set_threshold(700, 10, 10)  # Python's own
     assert searches(50_000) > 10
     tune_garbage_collection()
     assert searches(50_000) <= 1
