@@ -12,7 +12,7 @@ def run_without_cli(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_client_needs_neither_typer_nor_rich() -> None:
-    """As the services do: see tests/unit/local/test_start.py."""
+    """As the services do: see tests/integration/local/test_light_imports.py."""
     done = run_without_cli("from ratchet import AsyncRatchet, Ratchet; import ratchet.tables")
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,6 +1,5 @@
 """Commands provided by other packages."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -43,15 +42,3 @@ def test_command_without_its_package_names_the_package(monkeypatch: pytest.Monke
     assert result.exit_code == 1
     assert result.stderr == "ratchet: backtest is part of ratchet-backtest: pip install ratchet-backtest\n"
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
-
-
-def test_other_commands_and_help_import_no_heavy_modules() -> None:
-    """The command line imports only the SDK, even with the analyzer installed; the list of commands, the plugins."""
-    code = (
-        "import sys; from typer.testing import CliRunner; from ratchet.cli import app\n"
-        "for words in (['replay', '--help'], ['--help']):\n"
-        "    assert CliRunner().invoke(app, words).exit_code == 0\n"
-        "    print(sorted({'analyzer', 'ratchet_backtest', 'pyarrow', 'sqlalchemy', 'shared'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["[]", "['ratchet_backtest']"]

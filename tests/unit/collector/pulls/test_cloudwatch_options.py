@@ -100,7 +100,7 @@ def test_client_has_the_region_and_does_not_repeat_requests(monkeypatch: pytest.
 
 
 def test_other_pulls_need_no_boto3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That the services' modules import without it is tested in tests/unit/local/test_start.py."""
+    """That the services' modules import without it is tested in tests/integration/local/test_light_imports.py."""
     for name in ("boto3", "boto3.session", "botocore"):
         monkeypatch.setitem(sys.modules, name, None)
     file = tmp_path / "pulls.toml"
