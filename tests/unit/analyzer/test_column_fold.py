@@ -144,7 +144,9 @@ SCENES = {
 
 LONG = {"versions side by side", "several targets"}
 """Scenes in which a regression opens late."""
-QUICK = ["a version that is worse, then fixed", "canary", "several prompts", "corrections"]
+QUICK = ["canary", "corrections"]
+"""Scenes of `make unit`."""
+RULES = [Rule(metric="thumb", safety=True), Rule(metric="error_rate", agreed=0.05), Rule(dimensions=("route",))]
 
 
 @pytest.mark.parametrize("name", scaled([*SCENES], [*SCENES], unit=QUICK))
@@ -156,9 +158,7 @@ def test_column_fold_of_a_scene_equals_one_by_one(name: str) -> None:
     assert not resolves or any(isinstance(event, RegressionResolved) for _, event in found)
 
 
-@pytest.mark.parametrize(
-    "rule", [Rule(metric="thumb", safety=True), Rule(metric="error_rate", agreed=0.05), Rule(dimensions=("route",))]
-)
+@pytest.mark.parametrize("rule", scaled(RULES, RULES, unit=RULES[:1]))
 def test_column_fold_with_rules_equals_one_by_one(rule: Rule) -> None:
     found = assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3"), routes=5), 1200, 3, (700,), [rule])
 

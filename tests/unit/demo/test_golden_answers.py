@@ -22,6 +22,7 @@ from ratchet_evaluation.domain.near_duplicates import find_near_duplicates
 from ratchet_evaluation.domain.settings import RunSettings
 from ratchet_evaluation.golden_files import Manifest, manifest_json, read_golden_set
 from ratchet_evaluation.runner import run_evaluation
+from tests.support.soak import scaled
 
 PACKAGE = files("ratchet_demo")
 Edit = Callable[[str], str]
@@ -94,7 +95,7 @@ def test_the_proposed_fix_passes() -> None:
     assert found.comparison.difference.n >= 20
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(scaled(20, 20, unit=4)))
 def test_useful_fixes_pass_and_useless_ones_do_not(number: int) -> None:
     """Both have another digest each, and so another random seed."""
     line = f"Our line is open until {number} o'clock.\n"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from analyzer.domain.attribution.time_blocks import UNIT
 from analyzer.domain.attribution.timeline import CELLS, LEVELS, Timeline
 from analyzer.domain.segments.dimensions import NOT_GIVEN, OTHER
+from tests.support.soak import scaled
 
 pytestmark = pytest.mark.simulation
 
@@ -114,7 +115,7 @@ def test_blocks_are_no_longer_than_a_third_of_their_age() -> None:
     assert 5000 < age <= 9000
 
 
-@pytest.mark.parametrize("levels", [3, 100, 10_000])
+@pytest.mark.parametrize("levels", scaled([3, 100, 10_000], [3, 100, 10_000], unit=[10_000]))
 def test_memory_is_constant_in_history_and_levels(levels: int) -> None:
     rnd, sizes = random.Random(1), []
     timeline = Timeline(("user", "route"))

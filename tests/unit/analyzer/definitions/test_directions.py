@@ -18,6 +18,7 @@ from shared.events.feedback import FeedbackCreated
 from shared.events.quality import RegressionDetected, RegressionResolved
 from shared.metric_catalog import Declaration
 from tests.support.quality import feedback
+from tests.support.soak import scaled
 
 LOWER, HIGHER = Declaration("lower_is_better"), Declaration("higher_is_better")
 
@@ -83,7 +84,7 @@ def test_values_before_a_declaration_count_afterwards(declaration: Declaration, 
     st.integers(0, 259),
     st.sampled_from([LOWER, HIGHER]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scaled(15, 200, unit=4), deadline=None)
 def test_late_declaration_gives_the_same_state_as_an_early_one(
     values: list[float], at: int, declaration: Declaration
 ) -> None:

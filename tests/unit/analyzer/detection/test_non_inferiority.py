@@ -5,6 +5,7 @@ import random
 
 from analyzer.domain.detection import DetectionSettings, NonInferiorityTest
 from tests.support.monitors import beta, drawn, reference
+from tests.support.soak import scaled
 
 POLICY = DetectionSettings()
 
@@ -24,9 +25,10 @@ def test_recovered_stream_is_detected_soon() -> None:
 
 def test_stream_still_below_by_the_floor_does_not_recover() -> None:
     """At the boundary of the null hypothesis: at a true rate of 5 %, more than 10 of 60 occur with a probability of
-    0.03 %.
+    0.03 %, more than 6 of 20 with one of 0.003 %.
     """
-    assert sum(recovery(seed, 0.75, 1500) is not None for seed in range(60)) <= 10
+    seeds, most = scaled((60, 10), (60, 10), unit=(20, 6))
+    assert sum(recovery(seed, 0.75, 1500) is not None for seed in range(seeds)) <= most
 
 
 def test_state_survives_a_restart() -> None:

@@ -11,6 +11,7 @@ from ratchet_backtest.report import Report, report_to_json
 from ratchet_langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from tests.support.langfuse import JSON, Langfuse, ScriptedResponse, error_response
 from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, score, server_with_history
+from tests.support.soak import scaled
 from tests.unit.backtest.langfuse.conftest import FallenReport, RunReport
 
 VERSIONS = ("4.16.0", "3.150.1", "2.95.11")
@@ -43,7 +44,7 @@ def test_drop_is_found_dated_and_explained_with_any_api_version(fallen_report: F
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", scaled(VERSIONS, VERSIONS, unit=VERSIONS[:1]))
 def test_detectable_size_is_stated_without_a_drop(run_report: RunReport, version: str) -> None:
     (result,) = run_report(server_with_history(*HEALTHY, version=version)).results
     assert (result.verdict in ("holds", "inconclusive"), result.falls) == (True, ())
