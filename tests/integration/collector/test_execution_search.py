@@ -147,6 +147,21 @@ async def test_search_says_how_much_it_searched(logged: httpx.AsyncClient, monke
     assert (await logged.get("/v1/executions")).json()["searched"] is None
 
 
+async def test_a_search_that_takes_long_leaves_the_rest_to_the_next_page(
+    logged: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_reader, "CHUNK", 2)
+    monkeypatch.setattr(log_reader, "SEARCH_S", 0.0)
+    searched: list[int] = []
+    cursor = ""
+    while cursor is not None:
+        params = {"q": "no such text", **({"cursor": cursor} if cursor else {})}
+        answer = (await logged.get("/v1/executions", params=params)).json()
+        searched.append(answer["searched"])
+        cursor = answer["next"]
+    assert searched == [2, 2, 1]
+
+
 INVALID = [
     ("user=ann&user_hash=k1:0", "user"),
     ("min=1", "metric"),

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,8 @@ CHECKS = (
 ROOT = Path(__file__).parents[3]
 STREAMS = "/v1/stream"
 """It does not end."""
+LEASES = "POST /v1/evaluation-tasks/leases"
+"""It waits for tasks, up to 30 s if the request says so: few requests."""
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def configuration(site: Site) -> str:
-    """Return schemathesis.toml: people may use all routes but those of apps."""
+    """Return schemathesis.toml: people may use all routes but those of apps. The keys in use are not revoked."""
     return f"""
 headers = {{ Authorization = "Bearer {site.admin_key}" }}
 request-timeout = 60
@@ -52,6 +55,13 @@ database = "none"
 [[operations]]
 include-name-regex = "^(POST|PUT) /v1/(executions|feedback|traces|evaluation-tasks)"
 headers = {{ Authorization = "Bearer {site.ingest_key}" }}
+[[operations]]
+include-name = "{LEASES}"
+headers = {{ Authorization = "Bearer {site.ingest_key}" }}
+generation = {{ max-examples = 2 }}
+[[operations]]
+include-name = "POST /v1/keys/{{key_id}}/revoke"
+parameters = {{ "path.key_id" = "0123456789ab" }}
 [[operations]]
 include-path = "{STREAMS}"
 enabled = false
@@ -72,7 +82,7 @@ def test_every_response_is_documented(site: Site, tmp_path: Path) -> None:
             "--warnings",
             "off",
             "--report",
-            "json",
+            "ndjson",
             "--report-dir",
             str(tmp_path),
         ),
@@ -90,3 +100,6 @@ def test_every_response_is_documented(site: Site, tmp_path: Path) -> None:
     print(run.stdout[-900:])
     assert (tested := re.search(r"Tested: (\d+)", run.stdout))
     assert int(tested[1]) > 70
+    [report] = tmp_path.glob("ndjson-*")
+    statuses = Counter(re.findall(r'"status_code":(\d+)', report.read_text()))
+    assert statuses["403"] + statuses["401"] < statuses.total() / 10, statuses  # the requests get past the key

@@ -36,8 +36,8 @@ Words = Annotated[
         max_length=200,
         pattern=r"^[^\x00]*$",
         description="Text that the input, the output, a context or a tool call contains, ignoring case. A page "
-        "searches the texts of the newest 5,000 executions that match the other parameters; `next` continues after "
-        "them",
+        "searches the texts of the newest 5,000 executions that match the other parameters, or of as many as it can "
+        "in 3 s; `next` continues after them",
     ),
 ]
 

@@ -149,8 +149,8 @@ class ExecutionPage(BaseModel):
     next: str | None = Field(description="The cursor of the next page, which may be empty; null at the end")
     searched: int | None = Field(
         default=None,
-        description="With `q`: the number of executions whose texts were searched for this page, at most 5,000; "
-        "null without `q`",
+        description="With `q`: the number of executions whose texts were searched for this page, at most 5,000, or as "
+        "many as 3 s allow; null without `q`",
     )
 
 

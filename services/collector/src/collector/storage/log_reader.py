@@ -24,6 +24,8 @@ CHUNK = 100
 """Executions read in one statement; their bodies are at most 768 KB each before compression."""
 MAX_SEARCHED = 5_000
 """Executions whose texts one request searches; the next page continues after them."""
+SEARCH_S = 3.0
+"""Seconds after which a request searches no further texts; the next page continues."""
 _MAX_READERS = 2
 """Concurrent statements of searches in an instance: consumers need the other connections of the pool."""
 _TIMEOUT_S = 5
@@ -64,9 +66,13 @@ class ExecutionLogReader:
         return LogPage(await asyncio.to_thread(to_entries, chunk.rows), chunk.following)
 
     async def search(self, wanted: ExecutionFilter, words: str, after: Key | None, limit: int) -> LogPage:
-        """Return up to `limit` executions with `words` in a text, among the newest `MAX_SEARCHED` that match."""
+        """Return up to `limit` executions with `words` in a text, among the newest `MAX_SEARCHED` that match.
+
+        What could not be searched in `SEARCH_S` seconds is left to the next page.
+        """
         found: list[LogEntry] = []
-        searched = 0
+        searched, clock = 0, asyncio.get_running_loop()
+        until = clock.time() + SEARCH_S
         wanted = await self._within_period(wanted)
         while searched < MAX_SEARCHED:
             chunk = await self._list(wanted, after, CHUNK)
@@ -76,7 +82,7 @@ class ExecutionLogReader:
                     return LogPage(found, entry.key, searched + position + 1)
             searched += len(chunk.rows)
             after = chunk.following
-            if after is None or len(chunk.rows) < CHUNK:
+            if after is None or len(chunk.rows) < CHUNK or clock.time() >= until:
                 break
         return LogPage(found, after, searched)
 
