@@ -1,6 +1,6 @@
 """Error rates, coverage and cases needed of the comparison in `ratchet eval`, on differences with known truth.
 
-    python -m benchmarks.evaluation [--runs 1000] [--cases 1000] [--json]
+    python -m benchmarks.evaluation [--runs 400] [--cases 1000] [--json]
 
 Every run is looked at after each case and ends with the first decision. *false better*: no difference, declared better.
 *t-test*: the same streams, by a paired t-test that is looked at after each case from the tenth on. *false not worse*: a
@@ -202,7 +202,7 @@ def table_rows(errors: list[dict[str, Any]], needed: list[dict[str, Any]], proce
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     add_rows_option(parser)

@@ -75,7 +75,7 @@ def main() -> None:
     process_s = (time.process_time() - cpu) / options.runs
     seconds = statistics.median(seconds for seconds, _ in found)
     print(f"{options.cases} cases: report of {found[0][1] / 1e6:.1f} MB in {seconds:.2f} s")
-    row = Row("evaluation: paired report of 10,000 cases", "s", seconds, "low", limit=2.0, item="report",
+    row = Row(f"evaluation: paired report of {options.cases:,} cases", "s", seconds, "low", limit=2.0, item="report",
               process_s=process_s)  # fmt: skip
     write_rows(options.rows, [row])
 
