@@ -11,7 +11,7 @@ from ratchet_evaluation.domain.judges.definition import JudgeDefinition, parse_j
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
 from ratchet_evaluation.domain.judges.spend import SpendLedger, SpendLimit
 from ratchet_evaluation.endpoints.call_pace import CallPace
-from ratchet_evaluation.endpoints.model_client import ModelClient
+from ratchet_evaluation.endpoints.model_client import ATTEMPTS, ModelClient
 from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
 
 JUDGED = JudgedText("May I return a lamp?", "Within 30 days.", ("Returns: 30 days.",), "Yes, within 30 days.")
@@ -50,14 +50,14 @@ class FakeEndpoint:
     headers: list[Mapping[str, str]] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
-    def client(self, **endpoint: Any) -> ModelClient:
+    def client(self, attempts: int = ATTEMPTS, **endpoint: Any) -> ModelClient:
         """Return a client of this endpoint that never waits."""
 
         async def sleep(seconds: float) -> None:
             self.waited.append(seconds)
 
         given = ModelEndpoint("https://judge.test/v1", **{"concurrency": 4, **endpoint})
-        return ModelClient(given, httpx.MockTransport(self._reply), CallPace(1e6), sleep)
+        return ModelClient(given, httpx.MockTransport(self._reply), CallPace(1e6), sleep, attempts)
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
+from proposer.instruction_service import DraftRules, InstructionService
 from proposer.maintenance import expire_stale_candidates
 from proposer.proposal_service import ProposalService
 from shared.events import CATALOG, Envelope
@@ -28,14 +29,18 @@ from tests.support.proposer import NOW
 class Proposer:
     """One instance of the proposer; several may share a database."""
 
-    def __init__(self, engine: AsyncEngine, start: datetime = NOW) -> None:
+    def __init__(self, engine: AsyncEngine, start: datetime = NOW, rules: DraftRules | None = None) -> None:
         self.engine = engine
         self.clock = FakeClock(start)
         self.store = SqlStore(engine, "proposer")
         self.service = ProposalService(self.clock, "ratchet/proposer")
+        self.instructions = InstructionService(self.service, self.clock, rules or DraftRules())
         subjects = ErasedSubjects("proposer")
         erasures = erasure_handler(self.service, subjects, self.clock)
-        subscriptions = (*Handlers(self.service, subjects, self.clock).subscriptions(), erasures.subscription())
+        subscriptions = (
+            *Handlers(self.service, self.instructions, subjects, self.clock).subscriptions(),
+            erasures.subscription(),
+        )
         metrics, cap = Metrics("proposer"), DeadLetterBudget(60)
         self._deliveries = {
             event: Delivery(f"proposer.{s.name}", s, self.store, self.clock, metrics, cap)

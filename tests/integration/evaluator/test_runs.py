@@ -11,7 +11,7 @@ from evaluator.maintenance import delete_old_tasks
 from ratchet.prompt import example_set_digest, parse
 from ratchet.prompt.canonical import digest_of
 from ratchet_evaluation.domain.golden_set import GoldenSet
-from shared.events.evaluation import EvaluationCompleted, EvaluationRequested, ExampleText
+from shared.events.evaluation import CandidateDrafted, EvaluationCompleted, EvaluationRequested, ExampleText
 from shared.events.proposals import ProposalDecided, ProposalWithdrawn
 from tests.support.evaluation import BASELINE, CANDIDATE, golden_case, golden_set
 from tests.support.evaluator_service import SCOPE, TARGET, Evaluator, better, requested
@@ -32,11 +32,12 @@ def decided(proposal_id: UUID) -> ProposalDecided:
 
 async def test_a_better_candidate_passes_and_its_event_has_the_report(evaluator: Evaluator) -> None:
     await evaluator.publish(golden_set(40))
-    request = requested()
+    request = CandidateDrafted(**requested().model_dump())
     await evaluator.deliver(request)
     await evaluator.run_to_end(better)
     (event,) = await evaluator.emitted()
     assert isinstance(event, EvaluationCompleted)
+    assert event.drafted
     assert (event.verdict, event.cases, event.excluded, event.difference) == ("pass", 8, 0, 1.0)
     assert event.reason == "shown to be better than the baseline"
     assert event.low is not None

@@ -77,6 +77,18 @@ async def test_an_edit_and_a_fix_are_requested_to_be_evaluated(gate: World, prop
     assert (restored.proposal_id, restored.kind, restored.execution_ids) == (fix.proposal_id, "restore", ("e1", "e2"))
 
 
+async def test_an_instruction_is_a_kind_of_proposal_that_must_be_better(gate: World) -> None:
+    await gate.promote(ONE)
+    await gate.arrive(ready(TWO, ONE, kind="instruction"))
+    (request,) = await requests(gate)
+    assert request.kind == "instruction"
+
+
+async def test_verdicts_of_drafted_candidates_are_skipped(gate: World) -> None:
+    await handle(gate, completed(uuid4(), drafted=True))
+    assert (await gate.sql("SELECT count(*) FROM gatekeeper.evaluations"))[0][0] == 0
+
+
 async def test_first_versions_are_not_evaluated(gate: World) -> None:
     first = await gate.propose(ONE)
     assert first["evaluation_rule"] == "none"

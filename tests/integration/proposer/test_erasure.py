@@ -36,7 +36,13 @@ async def test_open_proposal_with_the_user_s_text_is_withdrawn_and_made_without_
     assert inputs(second) == questions(1, 3)
     assert isinstance(report, ErasureCompleted)
     assert (report.erasure_id, report.service) == (ERASURE, "proposer")
-    assert report.erased == {"candidates": 1, "proposals": 1, "outbox_messages": 1, "dead_letters": 0}
+    assert report.erased == {
+        "candidates": 1,
+        "proposals": 1,
+        "failed_answers": 0,
+        "outbox_messages": 1,
+        "dead_letters": 0,
+    }
 
 
 async def test_user_with_the_only_example_leaves_no_proposal(proposer: Proposer) -> None:

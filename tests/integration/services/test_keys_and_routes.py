@@ -75,6 +75,7 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
     "proposer": {
         ("GET", "/v1/candidates"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/drafts"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/instruction-drafts"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/tuning-settings"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/tuning-settings/{target}"): ("maker_key", "reviewer_key", "admin_key"),
         ("PUT", "/v1/tuning-settings/{target}"): ("admin_key",),

@@ -83,6 +83,33 @@ async def test_regression_shows_size_confidence_and_cause(site: FakeServices) ->
     assert "None are stored" in text
 
 
+async def test_drafts_of_instructions_are_shown_with_state_and_spend(site: FakeServices) -> None:
+    candidate = {"digest": OTHER, "intent": EVIL, "added_tokens": 3, "verdict": "pass", "difference": 0.2, "low": 0.1,
+                 "high": 0.3, "level": 0.95, "cases": 60}  # fmt: skip
+    draft = {"regression_id": regression()["id"], "base_digest": DIGEST, "source": "model", "state": "evaluating",
+             "detail": EVIL, "calls": 2, "tokens": 900, "usd": None, "candidates": [candidate], "proposal_id": None,
+             "changed_at": NOW}  # fmt: skip
+    waiting = {**draft, "candidates": [{**candidate, "verdict": None}], "usd": 0.5, "source": "clauses"}
+    site.answers["/v1/instruction-drafts"] = {"items": [draft, waiting]}
+    site.answers["/v1/drafts"]["items"] = [{"proposal_id": None, "suggestion": {"kind": "model", "text": "Go back."}}]
+    text = await page_of(site, f"/regressions/{regression()['id']}")
+    for part in ("pass, +20 pp [+10, +30], n=60", "not evaluated yet", "2 calls of the model, 900 tokens", "Go back.",
+                 "US dollars unknown", "0.5000 US dollars", "from the clause library"):  # fmt: skip
+        assert part in text, part
+
+
+async def test_proposal_of_an_instruction_shows_worth_and_cost(site: FakeServices) -> None:
+    drafted = {"source": "model", "intent": EVIL, "candidates": 3, "cases": 60, "difference": 0.3, "low": 0.2,
+               "high": 0.4, "level": 0.95, "added_tokens": 12, "drafting_tokens": 110, "drafting_usd": None,
+               "compared_answers": 360}  # fmt: skip
+    evidence = {**proposal()["evidence"], "instruction": drafted}
+    site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(kind="instruction", evidence=evidence)
+    text = await page_of(site, f"/proposals/{proposal()['id']}")
+    for part in ("Edit an instruction of", "+300 good answers", "[+200, +400]", "+12", "110 tokens, US dollars unknown",
+                 "<dd>unknown</dd>", "360"):  # fmt: skip
+        assert part in text, part
+
+
 async def test_regression_is_shown_without_optional_parts(site: FakeServices) -> None:
     for part in ("/v1/executions", "/v1/drafts", "/v1/quality/series"):
         site.answers[part] = None

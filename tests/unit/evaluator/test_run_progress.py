@@ -164,6 +164,7 @@ def test_a_first_version_is_compared_with_nothing() -> None:
 
 
 def test_terms_of_proposals() -> None:
-    assert settings_for("restore", 1) == settings_for("rollback", 1) == RunSettings("better", 0.05)
+    fixes = [settings_for(kind, 1) for kind in ("restore", "rollback", "instruction")]
+    assert fixes == [RunSettings("better", 0.05)] * 3
     assert settings_for("edit", 3) == RunSettings("not-worse", 0.05, repeats=3)
     assert settings_from_json(settings_for("edit", 3).to_json()) == settings_for("edit", 3)

@@ -16,6 +16,7 @@ ROUTES: dict[str, str] = {
     "/v1/openapi/analyzer": "analyzer",
     "/v1/candidates": "proposer",
     "/v1/drafts": "proposer",
+    "/v1/instruction-drafts": "proposer",
     "/v1/tuning-settings": "proposer",
     "/api/v1/prompts": "proposer",
     "/v1/ops/proposer": "proposer",

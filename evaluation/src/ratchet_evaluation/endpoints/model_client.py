@@ -32,7 +32,8 @@ class RequestRejected(UnknownScore):
 class ModelClient:
     """Posts requests. All calls share the endpoint's limits; each is counted in the ledger that it is made for.
 
-    `sleep` waits between attempts. Texts of requests and replies are in no error and no log.
+    `sleep` waits between attempts, of which there are at most `attempts`. Texts of requests and replies are in no error
+    and no log.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class ModelClient:
         transport: httpx.AsyncBaseTransport | None = None,
         pace: CallPace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        self._endpoint = endpoint
+        self._endpoint, self._attempts = endpoint, attempts
         self._pace = pace or CallPace(endpoint.calls_per_minute)
         self._places = asyncio.Semaphore(endpoint.concurrency)
         self._sleep = sleep
@@ -59,7 +61,7 @@ class ModelClient:
         """Return the JSON object of a reply. Raises UnknownScore, also if the budget is used up."""
         content = json.dumps(body, ensure_ascii=False).encode()
         reason = ""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             async with self._places:
                 await self._pace.wait()
                 reserved = await self._reserve(ledger, body, content)
@@ -70,9 +72,23 @@ class ModelClient:
                     raise
             if found is not None:
                 return found
-            if attempt + 1 < ATTEMPTS:
+            if attempt + 1 < self._attempts:
                 await self._sleep(min(wait_s or 2.0**attempt, _LONGEST_WAIT_S))
-        raise UnknownScore(f"{reason}, {ATTEMPTS} times")
+        raise UnknownScore(reason if self._attempts == 1 else f"{reason}, {self._attempts} times")
+
+    async def _send(self, path: str, content: bytes) -> tuple[httpx.Response, bytes | None]:
+        """Return the response with its content; None instead of a content that is too large, which is not read on."""
+        url, headers = f"{self._endpoint.url}{path}", {"Content-Type": "application/json"}
+        received = bytearray()
+        async with (
+            asyncio.timeout(self._endpoint.timeout_s),
+            self._http.stream("POST", url, content=content, headers=headers) as response,
+        ):
+            async for chunk in response.aiter_bytes():
+                received += chunk
+                if len(received) > _MOST_BYTES:
+                    return response, None
+        return response, bytes(received)
 
     async def _reserve(self, ledger: SpendLedger, body: Mapping[str, Json], content: bytes) -> JudgeSpend:
         default = 0 if "input" in body else _DEFAULT_OUTPUT
@@ -89,10 +105,8 @@ class ModelClient:
     ) -> tuple[dict[str, Any] | None, str, float | None]:
         """Return the reply; or why it is worth another attempt, and the seconds that the endpoint wants us to wait."""
         try:
-            response = await self._http.post(
-                f"{self._endpoint.url}{path}", content=content, headers={"Content-Type": "application/json"}
-            )
-        except httpx.TimeoutException:
+            response, reply_content = await self._send(path, content)
+        except (httpx.TimeoutException, TimeoutError):
             ledger.record_call(reserved, None)  # it may have been answered
             return None, f"the endpoint did not reply within {self._endpoint.timeout_s:g} s", None
         except httpx.HTTPError as error:
@@ -104,7 +118,7 @@ class ModelClient:
         if response.status_code != 200:
             ledger.release(reserved)
             raise RequestRejected(response.status_code)
-        reply = _json_object(response)
+        reply = None if reply_content is None else _json_object(reply_content)
         ledger.record_call(reserved, None if reply is None else usage_of(reply))
         if reply is None:
             raise UnknownScore("the endpoint did not reply with JSON")
@@ -116,11 +130,9 @@ def _retry_after(response: httpx.Response) -> float | None:
     return float(value) if value.isdigit() else None
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any] | None:
-    if len(response.content) > _MOST_BYTES:
-        return None
+def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(response.content)
+        found = json.loads(content)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -7,7 +7,7 @@ from evaluator.domain.evaluation_run import RequestOrigin, requested_run
 from evaluator.storage.bisections import BisectionRunRepository
 from evaluator.storage.evaluations import EvaluationRunRepository
 from shared.events.bisection import BisectionRequested
-from shared.events.evaluation import EvaluationRequested
+from shared.events.evaluation import CandidateDrafted, EvaluationRequested
 from shared.events.proposals import ProposalDecided, ProposalWithdrawn
 from shared.events.quality import RegressionResolved
 from shared.messaging.cloudevents import Received
@@ -24,7 +24,7 @@ class Handlers:
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of this service."""
         return (
-            Subscription("requests", (EvaluationRequested,), self.on_requests, 50),
+            Subscription("requests", (EvaluationRequested, CandidateDrafted), self.on_requests, 50),
             Subscription("bisections", (BisectionRequested,), self.on_bisections, 50),
             Subscription("resolutions", (RegressionResolved,), self.on_resolutions),
             Subscription("proposals", (ProposalWithdrawn, ProposalDecided), self.on_ended_proposals),

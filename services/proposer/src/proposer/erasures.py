@@ -28,6 +28,7 @@ def erasure_handler(service: ProposalService, subjects: ErasedSubjects, clock: C
         withdrawn = 0
         for key, state in states.items():
             withdrawn += await service.erase_examples(tx, state, erased.get(key, set()), received)
-        return {"candidates": sum(map(len, erased.values())), "proposals": withdrawn}
+        failed = await repository.failed_answers.delete_of(event.project, event.subject)
+        return {"candidates": sum(map(len, erased.values())), "proposals": withdrawn, "failed_answers": failed}
 
     return SubjectErasure("proposer", subjects, clock, TOPICS, erase_rows)

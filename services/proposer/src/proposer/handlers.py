@@ -9,13 +9,17 @@ from proposer.domain.example_selection import (
     latest_objections,
 )
 from proposer.domain.fix_drafts import suspected_version
+from proposer.domain.instruction_request import FailedAnswer
 from proposer.domain.model import Candidate, PromptKey
+from proposer.instruction_service import InstructionService
 from proposer.proposal_service import ProposalService
+from proposer.storage.failed_answers import DislikedAnswer
 from proposer.storage.repository import ProposerRepository
 from proposer.storage.tables import key_from_row
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
 from shared.events.bisection import BisectionCompleted
 from shared.events.erasure import subject_keys
+from shared.events.evaluation import EvaluationCompleted
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.metrics import MetricDeclared
 from shared.events.promotion import PromptLive
@@ -30,8 +34,11 @@ from shared.runtime.clock import Clock
 class Handlers:
     """The event handlers of the proposer."""
 
-    def __init__(self, service: ProposalService, subjects: ErasedSubjects, clock: Clock) -> None:
+    def __init__(
+        self, service: ProposalService, instructions: InstructionService, subjects: ErasedSubjects, clock: Clock
+    ) -> None:
         self._service = service
+        self._instructions = instructions
         self._subjects = subjects
         self._clock = clock
 
@@ -40,6 +47,7 @@ class Handlers:
         return (
             Subscription("feedback", (FeedbackCreated,), self.on_feedback),
             Subscription("regressions", (RegressionDetected, RegressionResolved), self.on_regressions, 50),
+            Subscription("candidates", (EvaluationCompleted,), self.on_evaluations, 50),
             Subscription("bisections", (BisectionCompleted,), self.on_bisections, 50),
             Subscription("prompts", (PromptLive, PromptObserved), self.on_prompts, 50),
             Subscription("decisions", (ProposalDecided,), self.on_decisions),
@@ -59,6 +67,11 @@ class Handlers:
         projects = {(event.project, event.environment) for event in judging}
         declarations = await repository.declarations.get_declarations(projects)
         classified = [(received, classify_feedback(received.event, now, declarations)) for received in batch]
+        if self._instructions.rules.model:
+            disliked = [
+                each for received, found in classified if found.objection for each in failed_answers(received.event)
+            ]
+            await repository.failed_answers.save(disliked)
         objections = latest_objections([found.objection for _, found in classified if found.objection])
         candidates = [candidate for _, found in classified for candidate in found.candidates]
         if not objections and not candidates:
@@ -86,8 +99,16 @@ class Handlers:
                 continue
             for state in states.values():
                 await self._service.sync_fixes(tx, state, received)
-            if not states and isinstance(event, RegressionDetected):
+            if isinstance(event, RegressionResolved):
+                await self._instructions.end(tx, event, received)
+            elif not states:
                 await self._service.record_no_fix(tx, event)
+                await self._instructions.consider(tx, event, received)
+
+    async def on_evaluations(self, tx: Tx, batch: Sequence[Received[EvaluationCompleted]]) -> None:
+        """Save what evaluations of drafted candidates found; those of proposals are the gatekeeper's."""
+        for received in sorted(batch, key=lambda it: key_from_row(it.event)):
+            await self._instructions.save_result(tx, received)
 
     async def on_bisections(self, tx: Tx, batch: Sequence[Received[BisectionCompleted]]) -> None:
         """Save what bisections found, and propose the fixes that follow from it."""
@@ -119,6 +140,7 @@ class Handlers:
         for key, state in (await prompts.lock_prompts(targets)).items():
             await self._service.sync_fixes(tx, state, last[key])
             await self._service.sync_examples(tx, state, last[key])
+            await self._instructions.follow_base(tx, state, last[key])
 
     async def _save_version(self, tx: Tx, event: PromptLive | PromptObserved) -> None:
         repository = ProposerRepository(tx.conn)
@@ -155,6 +177,19 @@ class Handlers:
         declarations = ProposerRepository(tx.conn).declarations
         for received in batch:
             await declarations.save_declaration(received.event)
+
+
+def failed_answers(event: FeedbackCreated) -> list[DislikedAnswer]:
+    """Return the answer that a person disliked, for each prompt of its execution; none without consent to learning."""
+    execution = event.execution
+    if execution is None or event.source != "explicit" or not execution.input:
+        return []
+    if event.consent.learning is not True or execution.consent.learning is not True:
+        return []
+    answer = FailedAnswer(execution.execution_id, execution.input, execution.output, event.text)
+    names = dict.fromkeys(use.name for use in execution.prompts)
+    keys = [PromptKey(event.project, event.environment, name) for name in names]
+    return [DislikedAnswer(key, answer, execution.user, event.user, event.received_at) for key in keys]
 
 
 def verified_prompt(document: dict[str, Any] | None, digest: str) -> Prompt | None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from proposer.domain.bisected_fixes import bisection_id, fixes_found
 from proposer.domain.fix_drafts import NoDraft, draft_fix
-from proposer.domain.model import Candidate, PromptState, ProposalDraft
-from proposer.domain.proposal_reconciliation import Action, Withdraw, deduplicate, diff_key, reconcile
+from proposer.domain.model import Candidate, PromptKey, PromptState, ProposalDraft
+from proposer.domain.proposal_reconciliation import Action, Propose, Withdraw, deduplicate, diff_key, reconcile
 from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
 from proposer.domain.text_vectors import Embedder, HashedNgrams
 from proposer.domain.tuning_settings import TuningSettings
@@ -44,7 +44,8 @@ class ProposalService:
         repository = ProposerRepository(tx.conn)
         regressions = await repository.regressions.list_open(state.key)
         approved = await repository.proposals.list_approved_fixes(state.key)
-        open_fixes = [p for p in await repository.proposals.list_open(state.key) if p.regression_id]
+        of_prompt = await repository.proposals.list_open(state.key)
+        open_fixes = [p for p in of_prompt if p.regression_id and p.kind != "instruction"]
         decided_or_open = await repository.proposals.list_fix_contents(state.key)
         documents = await repository.prompts.get_documents(state.key, suspected_digests(regressions))
 
@@ -61,6 +62,34 @@ class ProposalService:
             await self._record_outcome(repository, regression, shared)
             if isinstance(outcome, ProposalDraft) and outcome.good is not None:
                 await self._request_bisection(tx, regression, outcome, outcome.good, cause)
+
+    async def open_proposal(self, tx: Tx, draft: ProposalDraft, cause: CausingEvent) -> UUID | None:
+        """Open a proposal and return its id; None if it is too large, or the same content was decided before."""
+        if not fits(draft):
+            return None
+        await self._apply(tx, [Propose(draft)], cause)
+        latest = await ProposerRepository(tx.conn).proposals.get_latest_round(draft.proposal.content_id)
+        return latest.id if latest is not None and latest.state == "open" else None
+
+    async def withdraw_instructions(
+        self,
+        tx: Tx,
+        key: PromptKey,
+        cause: CausingEvent,
+        *,
+        regression_id: UUID | None = None,
+        in_use: str | None = None,
+    ) -> None:
+        """Withdraw the open instruction proposals of a resolved regression, or whose base is not `in_use`."""
+        opened = await ProposerRepository(tx.conn).proposals.list_open(key)
+        drafted = [proposal for proposal in opened if proposal.kind == "instruction"]
+        resolved = [Withdraw(p, "resolved") for p in drafted if p.regression_id == regression_id]
+        moved = [Withdraw(p, "base_changed") for p in drafted if in_use is not None and p.base_digest != in_use]
+        await self._apply(tx, resolved or moved, cause)
+
+    async def emit(self, tx: Tx, event: Event, event_id: UUID, cause: CausingEvent) -> None:
+        """Emit an event in the transaction `tx`."""
+        await tx.emit(self._envelope(event, event_id, cause))
 
     async def _request_bisection(
         self, tx: Tx, regression: RegressionDetected, draft: ProposalDraft, good: Prompt, cause: CausingEvent

@@ -3,7 +3,13 @@
 from shared.events.base import Event
 from shared.events.bisection import BisectionCompleted, BisectionRequested
 from shared.events.erasure import ErasureCompleted, ErasureRequested, ExecutionsErased
-from shared.events.evaluation import DatasetPublished, EvaluationCompleted, EvaluationRequested, JudgeAnchored
+from shared.events.evaluation import (
+    CandidateDrafted,
+    DatasetPublished,
+    EvaluationCompleted,
+    EvaluationRequested,
+    JudgeAnchored,
+)
 from shared.events.feedback import (
     ExecutionRecorded,
     ExecutionSubmitted,
@@ -21,6 +27,7 @@ from shared.events.rollouts import RolloutAdvanced, RolloutConcluded, RolloutSta
 _EVENTS: tuple[type[Event], ...] = (
     BisectionCompleted,
     BisectionRequested,
+    CandidateDrafted,
     DatasetPublished,
     DeadLetterSettled,
     ErasureCompleted,

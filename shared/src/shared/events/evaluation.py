@@ -55,12 +55,21 @@ class EvaluationRequested(TargetEvent):
     base_examples: dict[str, tuple[ExampleText, ...]] = Field(default_factory=dict)
 
 
+class CandidateDrafted(EvaluationRequested):
+    """One of several candidates, of which the best becomes a proposal, is to be evaluated.
+
+    `proposal_id` is the candidate's own. The verdict is never one about a proposal.
+    """
+
+    topic: ClassVar[str] = "candidate.drafted"
+
+
 class EvaluationCompleted(TargetEvent):
     """An evaluation has a verdict, with the digest of its report.
 
     `cases` are the independent cases that counted, `excluded` those left out because the proposal was made from them.
     `difference` is the pass rate of `digest` minus that of `base_digest`, `low` and `high` its interval at `level`;
-    None if unknown.
+    None if unknown. `drafted`: it is about a candidate, and no proposal is meant.
     """
 
     topic: ClassVar[str] = "evaluation.completed"
@@ -81,6 +90,7 @@ class EvaluationCompleted(TargetEvent):
     low: float | None
     high: float | None
     level: float = 0.95
+    drafted: bool = False
     completed_at: AwareDatetime
 
 

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from shared.events.base import AwareDatetime, Fact, TargetEvent
 
-ProposalKind = Literal["restore", "rollback", "few_shot", "edit", "first_version"]
+ProposalKind = Literal["restore", "rollback", "instruction", "few_shot", "edit", "first_version"]
+"""`instruction`: a small edit of an instruction that Ratchet drafted, and that evaluations showed to be better."""
 ExampleOrigin = Literal["liked", "corrected", "approved"]
 """`approved`: a person approved the version that brought the example."""
 RemovalReason = Literal["objection", "low_rating"]
@@ -89,6 +90,30 @@ class ExampleSetEvidence(Fact):
     removed: tuple[RemovedExample, ...] = ()
 
 
+class InstructionEvidence(Fact):
+    """What speaks for an edit of an instruction, beside what it costs.
+
+    `source`: a language model drafted it, or it is a clause of the library. Of `candidates` that were compared with the
+    base, it is the best one that is better: by `difference` of the pass rate, from `low` to `high` at `level`, on
+    `cases` independent cases. `added_tokens` per call are an estimate. `drafting_tokens` and `drafting_usd` were spent
+    on the draft; None: unknown, such as US dollars without a price. `compared_answers` is at least how many answers the
+    app gave for the comparisons: two for each case that counted.
+    """
+
+    source: Literal["model", "clauses"]
+    intent: str
+    candidates: int
+    cases: int
+    difference: float
+    low: float
+    high: float
+    level: float
+    added_tokens: int
+    drafting_tokens: int | None
+    drafting_usd: float | None
+    compared_answers: int
+
+
 class Evidence(Fact):
     """The reason of a proposal: the regression or the feedback; at most a sample of the ids."""
 
@@ -97,6 +122,7 @@ class Evidence(Fact):
     execution_ids: tuple[str, ...] = ()
     summary: str
     example_set: ExampleSetEvidence | None = None
+    instruction: InstructionEvidence | None = None
 
 
 class ProposalReady(TargetEvent):

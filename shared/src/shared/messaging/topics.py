@@ -46,6 +46,7 @@ SERVICES = ("analyzer", "collector", "evaluator", "gatekeeper", "proposer")
 WRITERS: dict[str, tuple[str, ...]] = {
     "bisection.completed": ("evaluator",),
     "bisection.requested": ("proposer",),
+    "candidate.drafted": ("proposer",),
     "dataset.published": ("evaluator",),
     "dead_letter.settled": SERVICES,
     "erasure.completed": SERVICES,

@@ -39,11 +39,12 @@ def regression_pages() -> APIRouter:
     @router.get("/{regression_id}")
     async def regression(page: Page, regression_id: UUID) -> HTMLResponse:
         found = await page.get(f"/v1/regressions/{regression_id}")
-        windows, bad, good, drafts, queues, judge = await page.gather(
+        windows, bad, good, drafts, instructions, queues, judge = await page.gather(
             page.get_or_none("/v1/quality/series", **_series_query(found)),
             _executions(page, found["affected_executions"]),
             _executions(page, found.get("good_executions", [])),
             page.get_or_none("/v1/drafts", regression_id=regression_id),
+            page.get_or_none("/v1/instruction-drafts", regression_id=regression_id),
             list_queues(page, found["target"]),
             _judge(page, found["metric"]),
         )
@@ -54,6 +55,7 @@ def regression_pages() -> APIRouter:
             bad=bad,
             good=good,
             drafts=drafts["items"] if drafts else [],
+            instructions=instructions["items"] if instructions else [],
             queues=queues,
             judge=judge,
             annotation_tasks=task_bodies([*(bad or ()), *(good or ())]),

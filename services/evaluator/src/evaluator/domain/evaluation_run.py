@@ -15,7 +15,7 @@ from ratchet_evaluation.domain.outcomes import EvaluationArm
 from ratchet_evaluation.domain.settings import RunSettings
 from shared.errors import Permanent
 from shared.events import Envelope, derived_id
-from shared.events.evaluation import EvaluationCompleted, EvaluationRequested, ExampleText
+from shared.events.evaluation import CandidateDrafted, EvaluationCompleted, EvaluationRequested, ExampleText
 
 RunState = Literal["waiting", "running", "completed", "cancelled"]
 """`waiting`: for a published dataset of the target."""
@@ -43,6 +43,7 @@ class EvaluationRun:
     `judges` score the answers, too, with the agreement that they had when the evaluation was requested or, for a
     proposal, started; `judges_dropped` says why those of a proposal don't decide any more.
     `examples` and `base_examples` are those of the documents' slots, until it ends: they have users' texts.
+    `drafted`: of a candidate that is no proposal yet.
     """
 
     id: UUID
@@ -69,6 +70,7 @@ class EvaluationRun:
     probe: ProbeScope | None = None
     examples: SlotExamples = field(default_factory=dict)
     base_examples: SlotExamples = field(default_factory=dict)
+    drafted: bool = False
 
     @property
     def arms(self) -> tuple[EvaluationArm, ...]:
@@ -101,11 +103,12 @@ def requested_run(
     event: EvaluationRequested, origin: RequestOrigin, requested_at: datetime, repeats: int
 ) -> EvaluationRun:
     """Return the evaluation that an event requests. Raises Permanent if a document is not the one that it names."""
+    drafted = isinstance(event, CandidateDrafted)
     check_document(event.document, event.digest, "document")
     if event.base is not None:
         check_document(event.base, event.base_digest, "base")
     return EvaluationRun(
-        id=derived_id("evaluation", str(event.proposal_id), str(event.revision)),
+        id=derived_id("candidate-evaluation" if drafted else "evaluation", str(event.proposal_id), str(event.revision)),
         project=event.project,
         environment=event.environment,
         target=event.target,
@@ -121,6 +124,7 @@ def requested_run(
         requested_at=requested_at,
         examples=_checked_examples(event.document, event.examples, "examples"),
         base_examples=_checked_examples(event.base or {}, event.base_examples, "base_examples"),
+        drafted=drafted,
     )
 
 
@@ -171,6 +175,7 @@ def completed_event(
         low=summary.low,
         high=summary.high,
         level=run.settings.level,
+        drafted=run.drafted,
         completed_at=now,
     )
     origin = run.origin

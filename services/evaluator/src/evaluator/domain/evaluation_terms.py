@@ -13,7 +13,7 @@ from ratchet_evaluation.domain.statistics.error_budget import attempt_level
 from shared.events.evaluation import EvaluationVerdict
 from shared.events.proposals import ProposalKind
 
-_FIXES: frozenset[ProposalKind] = frozenset({"restore", "rollback"})
+_FIXES: frozenset[ProposalKind] = frozenset({"restore", "rollback", "instruction"})
 _MARGIN = 0.05
 
 

@@ -101,6 +101,7 @@ class EvaluationRunRepository:
             "cluster_limit": None if run.probe is None else run.probe.clusters,
             "examples": dict(run.examples),
             "base_examples": dict(run.base_examples),
+            "drafted": run.drafted,
             "state": state,
             "ended_at": now if state == "cancelled" else None,
         }
@@ -242,6 +243,7 @@ def _run(row: Row[Any]) -> EvaluationRun:
         state=row.state,
         dataset=row.dataset,
         dataset_digest=row.dataset_digest,
+        drafted=row.drafted,
         excluded=tuple(ExcludedCase(**each) for each in row.excluded),
         judges=tuple(figures_from_json(each) for each in row.judges),
         judge_deadline=row.judge_deadline,

@@ -110,6 +110,7 @@ evaluations = Table(
     Column("cluster_limit", Integer),
     Column("examples", JSONB, nullable=False, server_default="{}"),
     Column("base_examples", JSONB, nullable=False, server_default="{}"),
+    Column("drafted", Boolean, nullable=False, server_default="false"),
     CheckConstraint("state IN ('waiting', 'running', 'completed', 'cancelled')", name="state"),
     CheckConstraint("verdict IN ('pass', 'fail', 'inconclusive')", name="verdict"),
     CheckConstraint("(state = 'completed') = (verdict IS NOT NULL AND report_digest IS NOT NULL)", name="completed"),

@@ -42,8 +42,8 @@ class EvaluationHandlers:
         await self._record(tx, events, record_dataset)
 
     async def on_completed(self, tx: Tx, events: Sequence[Received[EvaluationCompleted]]) -> None:
-        """Store verdicts; a repeated one changes nothing."""
-        await self._record(tx, events, record_evaluation)
+        """Store verdicts of proposals; a repeated one changes nothing. Candidates of drafts are the proposer's."""
+        await self._record(tx, [each for each in events if not each.event.drafted], record_evaluation)
 
     async def on_quality(self, tx: Tx, events: Sequence[Received[QualityMeasured]]) -> None:
         """Count what is measured about live versions, for acceptance criteria, and about the arms of rollouts."""

@@ -1,6 +1,7 @@
 """`GET /v1/drafts`: for each regression the proposed fix, or the reason why there is none."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.api.parameters import Limit, Reader
 from proposer.api.response_models import DraftPage
+from proposer.domain.suggestions import suggestion_for
 from proposer.storage.queries import list_drafts
 from shared.web.pagination import Cursor, Keyset
 from shared.web.response_models import described_by
@@ -28,9 +30,15 @@ def drafts_router(engine: AsyncEngine) -> APIRouter:
         changed_at, last = keyset.decode(cursor)
         async with engine.connect() as conn:
             found = await list_drafts(conn, scope, regression_id, None if cursor is None else (changed_at, last), limit)
-        return keyset.page(found, limit, key=_position, view=dict)
+        return keyset.page(found, limit, key=_position, view=_view)
 
     return router
+
+
+def _view(draft: Mapping[str, Any]) -> dict[str, Any]:
+    found = suggestion_for(draft["cause"])
+    shown = {name: value for name, value in draft.items() if name != "cause"}
+    return {**shown, "suggestion": None if found is None else asdict(found)}
 
 
 def _position(draft: Mapping[str, Any]) -> tuple[datetime, UUID]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from proposer.domain.suggestions import SuggestionKind
 from shared.events.proposals import ProposalKind
 from shared.web.response_models import NEXT, DescribedResponse
 
@@ -34,8 +35,15 @@ class CandidatePage(DescribedResponse):
     next: str | None = NEXT
 
 
+class SuggestionView(DescribedResponse):
+    """What a person may do; nothing carries it out by itself."""
+
+    kind: SuggestionKind
+    text: str
+
+
 class DraftView(DescribedResponse):
-    """A regression with its proposal, or the reason why there is none."""
+    """A regression with its proposal, or why there is none; with a suggestion where no prompt explains it."""
 
     regression_id: UUID
     target: str
@@ -46,6 +54,7 @@ class DraftView(DescribedResponse):
     kind: ProposalKind | None
     reason: str | None
     detail: str | None
+    suggestion: SuggestionView | None
     changed_at: datetime
 
 

@@ -77,6 +77,11 @@ class PromptStateRepository:
             mine = mine.where(p.target == target)
         return list((await self._conn.execute(mine.order_by(p.name))).scalars())
 
+    async def list_of_target(self, project: str, environment: str, target: str) -> list[PromptKey]:
+        """Return the prompts of a target of which a version is in use, at most two."""
+        names = await self.list_in_use(project, environment, target)
+        return [PromptKey(project, environment, name) for name in names[:2]]
+
     async def save_live(self, event: PromptLive, digests: Sequence[str]) -> bool:
         """Save the live version and the digests of its examples; return False if a higher sequence is saved already."""
         saved = await self._conn.execute(

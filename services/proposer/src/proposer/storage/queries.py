@@ -96,6 +96,7 @@ async def list_drafts(
             regressions.c.regression_id, regressions.c.target, regressions.c.name, regressions.c.state,
             regressions.c.proposal_id, proposals.c.state.label("proposal_state"), proposals.c.kind,
             regressions.c.reason, regressions.c.detail, regressions.c.changed_at,
+            regressions.c.event["causes"][0]["kind"].astext.label("cause"),
         )
         .select_from(regressions.outerjoin(proposals, proposals.c.id == regressions.c.proposal_id))
         .where(regressions.c.project == scope[0], regressions.c.environment == scope[1])

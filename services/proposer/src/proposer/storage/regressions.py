@@ -64,6 +64,20 @@ class RegressionRepository:
             )
         )
 
+    async def list_unexplained(self, project: str, environment: str, target: str) -> list[RegressionDetected]:
+        """Return the unresolved regressions of a target without a suspected prompt."""
+        r = regressions.c
+        mine = select(r.event).where(r.project == project, r.environment == environment, r.target == target)
+        found = await self._conn.execute(mine.where(r.state == "open", r.name.is_(None)).order_by(r.regression_id))
+        return [RegressionDetected.model_validate(row.event) for row in found if row.event is not None]
+
+    async def get_open(self, regression_id: UUID) -> RegressionDetected | None:
+        """Return an unresolved regression; None if it is unknown or resolved."""
+        r = regressions.c
+        mine = select(r.event).where(r.regression_id == regression_id, r.state == "open")
+        event = (await self._conn.execute(mine)).scalar()
+        return None if event is None else RegressionDetected.model_validate(event)
+
     async def get_suspected_prompt(self, regression_id: UUID) -> tuple[PromptKey, str] | None:
         """Return the suspected prompt and the target of a regression; None if unknown or without such a prompt."""
         found = await self._conn.execute(select(regressions).where(regressions.c.regression_id == regression_id))

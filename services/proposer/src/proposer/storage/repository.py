@@ -5,6 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from proposer.storage.bisections import RequestedBisectionRepository
 from proposer.storage.candidates import CandidateRepository
 from proposer.storage.declarations import DeclarationRepository
+from proposer.storage.failed_answers import FailedAnswerRepository
+from proposer.storage.instruction_runs import InstructionRunRepository
+from proposer.storage.model_calls import ModelCallRepository
 from proposer.storage.prompts import PromptStateRepository
 from proposer.storage.proposals import ProposalRoundRepository
 from proposer.storage.regressions import RegressionRepository
@@ -19,6 +22,9 @@ class ProposerRepository:
         self.bisections = RequestedBisectionRepository(conn)
         self.candidates = CandidateRepository(conn)
         self.declarations = DeclarationRepository(conn)
+        self.failed_answers = FailedAnswerRepository(conn)
+        self.instructions = InstructionRunRepository(conn)
+        self.model_calls = ModelCallRepository(conn)
         self.prompts = PromptStateRepository(conn)
         self.proposals = ProposalRoundRepository(conn)
         self.pool = SelectionPoolRepository(conn)
