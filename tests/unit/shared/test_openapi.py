@@ -1,10 +1,11 @@
 """The API's document is complete: each operation says who may use it, what it takes, and how it may be refused."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.support.api_document import PROBLEM, DescribedApi, api_document
+from tests.support.api_document import PROBLEM, DescribedApi, api_document, service_apps
 
 OPEN = {("POST", "/v1/sessions")}
 """Operations that need no key."""
@@ -30,6 +31,21 @@ def test_every_operation_is_described(api: DescribedApi) -> None:
         assert ("401" in operation["responses"]) == ("security" in operation) or (method, path) in OPEN, name
         assert any(status < "300" for status in operation["responses"]), name
     assert len({operation["operationId"] for _, _, operation in operations}) == len(operations)
+
+
+def test_no_operation_hides_another() -> None:
+    """The document has operations in the order in which their routes are tried."""
+    tried: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for name, app in service_apps().items():
+        for path, operations in app.openapi()["paths"].items():
+            for method in operations:
+                example = re.sub(r"\{[^}]*\}", "x", path)
+                before = [other for other, pattern in tried.get(method, []) if pattern.fullmatch(example)]
+                assert not before, (name, method, path, before)
+                # A parameter may stand for several segments, as `{name:path}` does; the document does not say which.
+                slashes = ".+" if path == "/v1/prompts/{name}" else "[^/]+"
+                pattern = re.compile(re.sub(r"\\\{[^}]*\\\}", slashes, re.escape(path)))
+                tried.setdefault(method, []).append((path, pattern))
 
 
 def test_every_json_response_is_described_field_by_field(api: DescribedApi) -> None:

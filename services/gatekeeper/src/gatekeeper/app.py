@@ -73,10 +73,10 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         subscriptions=_subscriptions(signer, platform.clock, ErasedSubjects("gatekeeper", platform.metrics.registry)),
         broadcasts=_broadcasts(live_sync),
         routers=(
-            delivery_router(reader, hub, settings.instance),
+            *_prompt_routers(settings, reader, units, notifier),
+            delivery_router(reader, hub, settings.instance),  # after routes below a prompt: its names match any path
             kill_switch_router(reader, switch),
             audit_router(platform.engine, signer, switch),
-            *_prompt_routers(settings, reader, units, notifier),
             *_people_routers(settings, reader, units),
         ),
         background=background,
