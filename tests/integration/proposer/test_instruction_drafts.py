@@ -24,7 +24,7 @@ from shared.events import derived_id
 from shared.events.erasure import ErasureRequested
 from shared.events.evaluation import CandidateDrafted, EvaluationCompleted
 from shared.events.feedback import Consent
-from shared.events.proposals import ProposalReady, ProposalWithdrawn
+from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import Cause, RegressionDetected, RegressionResolved
 from tests.support.judges import FakeEndpoint, completion
 from tests.support.proposer import NOW, execution, feedback, live, prompt, regression
@@ -255,6 +255,34 @@ async def test_another_version_withdraws_and_drafts_again_on_it(engine: AsyncEng
     assert late.base_digest == other.digest
     await drafting.proposer.deliver(evaluated(late))
     assert len(await drafting.proposals()) == 1, "a resolved regression needs no fix"
+
+
+async def test_a_refused_edit_is_not_drafted_again_and_is_told_to_the_model(engine: AsyncEngine) -> None:
+    drafting = Drafting(engine, [edits("Cite sources."), edits("Cite sources.", "Ask back."), edits("Cite sources.")])
+    await drafting.begin()
+    await drafting.drafter.draft_next()
+    (request,) = await drafting.requests()
+    await drafting.proposer.deliver(evaluated(request))
+    (ready,) = await drafting.proposals()
+    await drafting.proposer.deliver(
+        ProposalDecided(
+            project="acme", environment="production", target="bot", proposal_id=ready.proposal_id, revision=2,
+            verdict="changes_requested", name="answer", digest=ready.digest, by="ada",
+        )
+    )  # fmt: skip
+    await drafting.proposer.deliver(regression(UNKNOWN, regression_id=derived_id("r", "2"), metric="rating"))
+    await drafting.drafter.draft_next()
+    data = json.loads(drafting.model.requests[1]["messages"][1]["content"])
+    assert data["constraints"] == ["A reviewer refused an edit with this intent: Say Cite sources."]
+    (_, other) = await drafting.requests()
+    await drafting.proposer.deliver(evaluated(other))
+    again = (await drafting.proposals())[1].evidence.instruction
+    assert again is not None
+    assert (again.intent, again.candidates, again.constraints) == ("Say Ask back.", 1, ("Say Cite sources.",))
+    await drafting.proposer.deliver(regression(UNKNOWN, regression_id=derived_id("r", "3"), metric="score.x"))
+    await drafting.drafter.draft_next()
+    last = (await drafting.proposer.rows(STATE))[-1]
+    assert (last.state, last.detail) == ("not_better", "a person has decided about each of these edits before")
 
 
 async def test_a_resolved_regression_withdraws_its_proposal(engine: AsyncEngine) -> None:

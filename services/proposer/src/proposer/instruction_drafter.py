@@ -123,9 +123,10 @@ class InstructionDrafter:
         if regression is None or base is None or state is None or state.in_use != run.base_digest:
             return None
         failures = await repository.failed_answers.list_newest(run.key, now - CANDIDATE_WINDOW, _FAILURES)
+        refused = await repository.instructions.list_refused(run.key)
         return DraftTask(
             base, regression.metric, regression.direction, regression.baseline.mean, regression.current.mean,
-            regression.losing, failures,
+            regression.losing, failures, [f"A reviewer refused an edit with this intent: {each}" for each in refused],
         )  # fmt: skip
 
     def _most(self, body: dict[str, Json]) -> ModelSpend:

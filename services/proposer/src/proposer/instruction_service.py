@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from proposer.domain.instruction_edits import EditedPrompt
-from proposer.domain.instruction_proposals import draft_instruction_proposal
+from proposer.domain.instruction_proposals import draft_instruction_proposal, instruction_content_id
 from proposer.domain.instruction_runs import (
     InstructionRun,
     choose,
@@ -83,13 +83,22 @@ class InstructionService:
     async def evaluate(
         self, tx: Tx, run: InstructionRun, base: Prompt, edits: Sequence[EditedPrompt], cause: CausingEvent
     ) -> None:
-        """Save the candidates of a run, and request their evaluation.
+        """Save the candidates of a run, and request their evaluation. Those that a person decided about are left out.
 
         Each is an attempt at the same fix, so together they pass by chance no more often than one would.
         """
-        candidates = tuple(to_candidate(run.regression_id, base, each) for each in edits)
+        repository, now = ProposerRepository(tx.conn), self._clock.now()
+        content_ids = [instruction_content_id(run.key, base.digest, each.result.digest) for each in edits]
+        decided = [await repository.proposals.is_decided(content_id) for content_id in content_ids]
+        candidates = tuple(
+            to_candidate(run.regression_id, base, each) for each, known in zip(edits, decided, strict=True) if not known
+        )
+        if not candidates:
+            detail = "a person has decided about each of these edits before"
+            await repository.instructions.save(replace(run, state="not_better", detail=detail), now)
+            return
         run = replace(run, state="evaluating", detail=None, candidates=candidates, next_call_at=None)
-        await ProposerRepository(tx.conn).instructions.save(run, self._clock.now())
+        await repository.instructions.save(run, now)
         for attempt, candidate in enumerate(candidates, 1):
             event = CandidateDrafted(
                 project=run.key.project,
@@ -136,9 +145,9 @@ class InstructionService:
                 run, state="not_better", detail="no candidate was shown to be better than the version in use"
             )
         spend = await repository.model_calls.get_run_spend((run.regression_id, run.base_digest))
-        draft = draft_instruction_proposal(
-            regression, run, base, chosen, (spend.tokens, spend.usd if spend.calls else 0.0)
-        )
+        spent = (spend.tokens, spend.usd if spend.calls else 0.0)
+        refused = await repository.instructions.list_refused(run.key)
+        draft = draft_instruction_proposal(regression, run, base, chosen, spent, refused)
         opened = await self._service.open_proposal(tx, draft, cause)
         if opened is None:
             return replace(run, state="not_better", detail="a person has decided about the best candidate before")

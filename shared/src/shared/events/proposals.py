@@ -97,7 +97,8 @@ class InstructionEvidence(Fact):
     base, it is the best one that is better: by `difference` of the pass rate, from `low` to `high` at `level`, on
     `cases` independent cases. `added_tokens` per call are an estimate. `drafting_tokens` and `drafting_usd` were spent
     on the draft; None: unknown, such as US dollars without a price. `compared_answers` is at least how many answers the
-    app gave for the comparisons: two for each case that counted.
+    app gave for the comparisons: two for each case that counted. `constraints` are what it had to keep to: intents of
+    earlier edits that people refused.
     """
 
     source: Literal["model", "clauses"]
@@ -112,6 +113,7 @@ class InstructionEvidence(Fact):
     drafting_tokens: int | None
     drafting_usd: float | None
     compared_answers: int
+    constraints: tuple[str, ...] = ()
 
 
 class Evidence(Fact):

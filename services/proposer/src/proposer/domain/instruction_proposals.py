@@ -1,8 +1,11 @@
 """The proposal of a drafted instruction, with what it is worth and what it costs."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from proposer.domain.acceptance import recovery_criteria
 from proposer.domain.instruction_runs import CandidateEdit, InstructionRun
-from proposer.domain.model import Proposal, ProposalDraft
+from proposer.domain.model import PromptKey, Proposal, ProposalDraft
 from ratchet.prompt import Prompt, parse
 from shared.events import derived_id
 from shared.events.proposals import Evidence, InstructionEvidence
@@ -17,10 +20,14 @@ def draft_instruction_proposal(
     base: Prompt,
     chosen: CandidateEdit,
     spent: tuple[int | None, float | None],
+    refused: Sequence[str] = (),
 ) -> ProposalDraft:
-    """Return the proposal of the best candidate of a run. `spent`: tokens and US dollars of the draft."""
+    """Return the proposal of the best candidate of a run.
+
+    `spent`: tokens and US dollars of the draft. `refused`: intents of earlier edits that people refused.
+    """
     key = run.key
-    content_id = derived_id("instruction", key.project, key.environment, key.name, base.digest, chosen.digest)
+    content_id = instruction_content_id(key, base.digest, chosen.digest)
     proposal = Proposal(
         content_id=content_id,
         key=key,
@@ -39,14 +46,19 @@ def draft_instruction_proposal(
             regression_id=regression.regression_id,
             execution_ids=run.execution_ids,
             summary=_summary(regression, run, chosen),
-            instruction=_evidence(run, chosen, spent),
+            instruction=_evidence(run, chosen, spent, refused),
         ),
         recovery_criteria(regression),
     )
 
 
+def instruction_content_id(key: PromptKey, base_digest: str, digest: str) -> UUID:
+    """Return the content id of an edit: the same for each regression, so that it is decided once."""
+    return derived_id("instruction", key.project, key.environment, key.name, base_digest, digest)
+
+
 def _evidence(
-    run: InstructionRun, chosen: CandidateEdit, spent: tuple[int | None, float | None]
+    run: InstructionRun, chosen: CandidateEdit, spent: tuple[int | None, float | None], refused: Sequence[str]
 ) -> InstructionEvidence:
     low = chosen.low if chosen.low is not None else -1.0
     high = chosen.high if chosen.high is not None else 1.0
@@ -63,6 +75,7 @@ def _evidence(
         drafting_tokens=spent[0],
         drafting_usd=spent[1],
         compared_answers=sum(2 * each.cases for each in run.candidates),
+        constraints=tuple(refused) if run.source == "model" else (),
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from proposer.domain.instruction_runs import CandidateEdit, InstructionRun, RunState
 from proposer.domain.model import PromptKey
 from proposer.storage.instruction_tables import instruction_runs
-from proposer.storage.tables import key_columns, key_from_row, matches_key
+from proposer.storage.tables import key_columns, key_from_row, matches_key, proposals
 
 _UNFINISHED = ("waiting", "evaluating")
 
@@ -79,6 +79,20 @@ class InstructionRunRepository:
         r = instruction_runs.c
         mine = (r.project == project, r.environment == environment, r.target == target, r.created_at >= since)
         return int((await self._conn.execute(select(func.count()).where(*mine))).scalar_one())
+
+    async def list_refused(self, key: PromptKey) -> list[str]:
+        """Return the intents of the latest ten edits of a prompt that people rejected or wanted changed."""
+        r, p = instruction_runs.c, proposals.c
+        refused = p.state.in_(("rejected", "changes_requested"))
+        found = await self._conn.execute(
+            select(r.candidates, p.digest)
+            .join(proposals, p.id == r.proposal_id)
+            .where(matches_key(instruction_runs, key), refused)
+            .order_by(p.changed_at.desc(), r.regression_id)
+            .limit(10)
+        )
+        intents = [each["intent"] for row in found for each in row.candidates if each["digest"] == row.digest]
+        return list(dict.fromkeys(intents))
 
     async def list_prompts_of(self, regression_id: UUID) -> list[PromptKey]:
         """Return the prompts that have a run for a regression, in order."""
