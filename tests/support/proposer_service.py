@@ -1,6 +1,6 @@
 """A proposer without Kafka: messages are delivered directly, events are read from its outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -8,11 +8,14 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from proposer.domain.model import PromptKey
+from proposer.domain.prompt_homes import PromptHome
 from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
 from proposer.instruction_service import DraftRules, InstructionService
 from proposer.maintenance import expire_stale_candidates
 from proposer.proposal_service import ProposalService
+from proposer.pull_request_log import PullRequestLog
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
 from shared.events.bisection import BisectionRequested
@@ -29,11 +32,18 @@ from tests.support.proposer import NOW
 class Proposer:
     """One instance of the proposer; several may share a database."""
 
-    def __init__(self, engine: AsyncEngine, start: datetime = NOW, rules: DraftRules | None = None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        start: datetime = NOW,
+        rules: DraftRules | None = None,
+        homes: Mapping[PromptKey, PromptHome] | None = None,
+    ) -> None:
         self.engine = engine
         self.clock = FakeClock(start)
         self.store = SqlStore(engine, "proposer")
-        self.service = ProposalService(self.clock, "ratchet/proposer")
+        recorded = PullRequestLog(self.clock, homes or {})
+        self.service = ProposalService(self.clock, "ratchet/proposer", pull_requests=recorded)
         self.instructions = InstructionService(self.service, self.clock, rules or DraftRules())
         subjects = ErasedSubjects("proposer")
         erasures = erasure_handler(self.service, subjects, self.clock)

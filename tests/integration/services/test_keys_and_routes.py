@@ -76,6 +76,8 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
         ("GET", "/v1/candidates"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/drafts"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/instruction-drafts"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/pull-requests"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/repository-texts"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/tuning-settings"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/tuning-settings/{target}"): ("maker_key", "reviewer_key", "admin_key"),
         ("PUT", "/v1/tuning-settings/{target}"): ("admin_key",),

@@ -17,6 +17,8 @@ ROUTES: dict[str, str] = {
     "/v1/candidates": "proposer",
     "/v1/drafts": "proposer",
     "/v1/instruction-drafts": "proposer",
+    "/v1/pull-requests": "proposer",
+    "/v1/repository-texts": "proposer",
     "/v1/tuning-settings": "proposer",
     "/api/v1/prompts": "proposer",
     "/v1/ops/proposer": "proposer",

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from proposer.api.candidates import candidates_router
 from proposer.api.drafts import drafts_router
 from proposer.api.instruction_drafts import instruction_drafts_router
+from proposer.api.pull_requests import pull_requests_router
 from proposer.api.templates import PREFIX, templates_router
 from proposer.api.tuning_settings import tuning_settings_router
 from proposer.erasures import erasure_handler
@@ -13,20 +14,26 @@ from proposer.instruction_service import InstructionService
 from proposer.instruction_setup import draft_rules, drafting_jobs
 from proposer.maintenance import expire_stale_candidates
 from proposer.proposal_service import ProposalService
+from proposer.pull_request_log import PullRequestLog
+from proposer.pull_request_setup import open_repositories
+from proposer.pull_request_worker import PullRequestWorker
 from proposer.settings import ProposerSettings
 from proposer.template_tuner import TemplateTuner
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.flow_control import Flow
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
-from shared.service.service_app import Platform, Service, build_service_app
+from shared.service.service_app import Background, Platform, Service, build_service_app
 from shared.web.encoded_paths import EncodedPaths
 
 
 def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """Build one instance of the proposer as an ASGI app."""
     platform = Platform.create(settings, clock or SystemClock(), flow)
-    service = ProposalService(platform.clock, platform.source)
+    repositories = open_repositories(settings.repositories)
+    recorded = PullRequestLog(platform.clock, repositories.homes, settings.pull_request_evaluation_seconds)
+    service = ProposalService(platform.clock, platform.source, pull_requests=recorded)
+    worker = PullRequestWorker(platform.store, service, platform.clock, repositories, settings.pull_request_seconds)
     instructions = InstructionService(service, platform.clock, draft_rules(settings))
     tuning = TemplateTuner(platform.store, service, platform.clock, settings.grant_seconds)
     subjects = ErasedSubjects("proposer", platform.metrics.registry)
@@ -36,6 +43,14 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
 
     async def run_schedules() -> None:
         await tuning.run_schedules()
+
+    jobs: list[Background] = [
+        lambda: run_every(settings.upkeep_seconds, expire),
+        lambda: run_every(settings.upkeep_seconds, run_schedules),
+        *drafting_jobs(settings, platform.store, platform.clock, instructions),
+    ]
+    if repositories.homes:
+        jobs.append(worker.run_forever)
 
     app = build_service_app(
         Service(
@@ -51,12 +66,10 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
                 instruction_drafts_router(platform.reader),
                 tuning_settings_router(platform.store, platform.clock),
                 templates_router(tuning),
+                pull_requests_router(platform.reader),
             ),
-            background=(
-                lambda: run_every(settings.upkeep_seconds, expire),
-                lambda: run_every(settings.upkeep_seconds, run_schedules),
-                *drafting_jobs(settings, platform.store, platform.clock, instructions),
-            ),
+            background=tuple(jobs),
+            close=tuple(forge.aclose for forge in repositories.forges.values()),
         )
     )
     app.add_middleware(EncodedPaths, prefix=f"{PREFIX}/")

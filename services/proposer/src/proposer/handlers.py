@@ -106,9 +106,10 @@ class Handlers:
                 await self._instructions.consider(tx, event, received)
 
     async def on_evaluations(self, tx: Tx, batch: Sequence[Received[EvaluationCompleted]]) -> None:
-        """Save what evaluations of drafted candidates found; those of proposals are the gatekeeper's."""
+        """Save what evaluations of drafted candidates found, and those of proposals for their pull requests."""
         for received in sorted(batch, key=lambda it: key_from_row(it.event)):
             await self._instructions.save_result(tx, received)
+            await self._service.pull_requests.record_evaluation(tx, received.event)
 
     async def on_bisections(self, tx: Tx, batch: Sequence[Received[BisectionCompleted]]) -> None:
         """Save what bisections found, and propose the fixes that follow from it."""
@@ -164,7 +165,9 @@ class Handlers:
         """Save decisions. A decided proposal is never withdrawn or proposed again."""
         proposals = ProposerRepository(tx.conn).proposals
         for received in batch:
-            await proposals.save_decision(received.event.proposal_id, received.event.verdict, self._clock.now())
+            event = received.event
+            await proposals.save_decision(event.proposal_id, event.verdict, self._clock.now())
+            await self._service.pull_requests.record_decision(tx, event.proposal_id, event.verdict)
 
     async def on_quality(self, tx: Tx, batch: Sequence[Received[QualityMeasured]]) -> None:
         """Save the latest measurements of each version. A new example set must not make them worse."""

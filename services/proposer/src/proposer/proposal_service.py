@@ -8,11 +8,20 @@ from uuid import UUID
 from proposer.domain.bisected_fixes import bisection_id, fixes_found
 from proposer.domain.fix_drafts import NoDraft, draft_fix
 from proposer.domain.model import Candidate, PromptKey, PromptState, ProposalDraft
-from proposer.domain.proposal_reconciliation import Action, Propose, Withdraw, deduplicate, diff_key, reconcile
+from proposer.domain.proposal_reconciliation import (
+    Action,
+    Propose,
+    Withdraw,
+    deduplicate,
+    diff_key,
+    reconcile,
+    withdrawal_event,
+)
 from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
 from proposer.domain.text_vectors import Embedder, HashedNgrams
 from proposer.domain.tuning_settings import TuningSettings
 from proposer.example_set_selector import ExampleSetSelector, SelectedSets
+from proposer.pull_request_log import PullRequestLog
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
@@ -30,14 +39,21 @@ CausingEvent = Received[Any] | None
 class ProposalService:
     """Drafts, opens and withdraws proposals. `source` is the CloudEvents source of the emitted events.
 
-    `embedder` compares questions when examples are selected.
+    `embedder` compares questions when examples are selected. `pull_requests` records which proposals become some.
     """
 
-    def __init__(self, clock: Clock, source: str, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        source: str,
+        embedder: Embedder | None = None,
+        pull_requests: PullRequestLog | None = None,
+    ) -> None:
         self._clock = clock
         self._source = source
         self.embedder = embedder or HashedNgrams()
         self._selector = ExampleSetSelector(self.embedder, clock)
+        self.pull_requests = pull_requests or PullRequestLog(clock, {})
 
     async def sync_fixes(self, tx: Tx, state: PromptState, cause: CausingEvent) -> None:
         """Open and withdraw fixes so that they match the open regressions and the live version."""
@@ -213,20 +229,23 @@ class ProposalService:
             if event is not None:
                 event_id = derived_id(event.topic, str(event.proposal_id), str(event.revision))
                 await tx.emit(self._envelope(event, event_id, cause))
+                await self.pull_requests.record(tx, event)
+
+    async def withdraw_closed(self, tx: Tx, key: PromptKey, target: str, proposal_id: UUID) -> None:
+        """Withdraw the proposal of a pull request that a person closed. The same content is not proposed again."""
+        repository = ProposerRepository(tx.conn)
+        await repository.prompts.lock_prompts({key: target})
+        found = await repository.proposals.reject_open(proposal_id, self._clock.now())
+        if found is not None:
+            event = withdrawal_event(found[0], found[1], "pull_request_closed")
+            await tx.emit(self._envelope(event, derived_id(event.topic, str(proposal_id), str(event.revision)), None))
 
     async def _withdraw(self, repository: ProposerRepository, action: Withdraw) -> ProposalWithdrawn | None:
         proposal = action.proposal
         revision = await repository.proposals.withdraw(proposal.id, self._clock.now())
         if revision is None:
             return None
-        return ProposalWithdrawn(
-            project=proposal.key.project,
-            environment=proposal.key.environment,
-            target=proposal.target,
-            proposal_id=proposal.id,
-            revision=revision,
-            reason=action.reason,
-        )
+        return withdrawal_event(proposal, revision, action.reason)
 
     async def _open(self, repository: ProposerRepository, draft: ProposalDraft) -> ProposalReady | None:
         opened = await repository.proposals.open(draft.proposal, self._clock.now())

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from shared.runtime.settings import ServiceSettings
 
@@ -15,6 +15,13 @@ class ProposerSettings(ServiceSettings):
 
     grant_seconds: float = Field(
         2.0, ge=0, le=30, description="seconds that tuning waits for a grant to apply what it proposed"
+    )
+    repositories: Path | None = Field(None, description="TOML file of repositories in which prompts have their home")
+    pull_request_seconds: float = Field(
+        120.0, ge=1, le=3600, description="seconds between two looks at an open pull request or a repository's text"
+    )
+    pull_request_evaluation_seconds: float = Field(
+        1800.0, ge=0, le=86_400, description="seconds that a pull request waits for the evaluation of its proposal"
     )
     upkeep_seconds: float = Field(
         60.0,
@@ -48,3 +55,8 @@ class ProposerSettings(ServiceSettings):
                 "a limit in US dollars needs RATCHET_DRAFTING_INPUT_PRICE and RATCHET_DRAFTING_OUTPUT_PRICE"
             )
         return self
+
+    @field_validator("repositories", mode="before")
+    @classmethod
+    def _read_empty_as_unset(cls, value: object) -> object:
+        return value or None

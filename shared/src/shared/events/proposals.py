@@ -12,9 +12,11 @@ ExampleOrigin = Literal["liked", "corrected", "approved"]
 RemovalReason = Literal["objection", "low_rating"]
 """Why a live example is to be removed: later negative feedback, or a rating below what its target requires."""
 Verdict = Literal["approved", "rejected", "changes_requested"]
-WithdrawalReason = Literal["base_changed", "evidence_withdrawn", "evidence_erased", "superseded", "resolved", "author"]
+WithdrawalReason = Literal[
+    "base_changed", "evidence_withdrawn", "evidence_erased", "superseded", "resolved", "author", "pull_request_closed",
+]  # fmt: skip
 """`evidence_withdrawn`: no answer with positive feedback is left for an example. `evidence_erased`: a user whose text
-an example has was erased."""
+an example has was erased. `pull_request_closed`: a person closed the pull request of the proposal."""
 
 
 class Example(Fact):

@@ -64,11 +64,12 @@ def prompt_pages() -> APIRouter:
 
 
 async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HTMLResponse:
-    it, history, instances, rollout = await page.gather(
+    it, history, instances, rollout, texts = await page.gather(
         get_prompt(page, name),
         _versions(page, name, _VERSION_PAGE_SIZE, cursor),
         page.get_or_none("/v1/instances"),
         latest_rollout(page, name=name),
+        page.get_or_none("/v1/repository-texts", name=name, limit=1),
     )
     live = it["live"]["digest"] if it["live"] else None
     choices = rollback_choices(history["items"], history["next"] is None, history["previous"], live)
@@ -78,6 +79,7 @@ async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HT
         "prompt.html",
         it=it,
         rollout=rollout,
+        repository=texts["items"][0] if texts and texts["items"] else None,
         versions=history["items"],
         older=page.address(cursor=history["next"]) if history["next"] else None,
         previous=history["previous"],

@@ -44,7 +44,7 @@ def proposal_pages() -> APIRouter:
 
 async def _render_proposal(page: PageContext, found: dict[str, Any]) -> HTMLResponse:
     evidence = found["evidence"]
-    executions, people, live, regression, run, bisection, rollout = await page.gather(
+    executions, people, live, regression, run, bisection, rollout, pull = await page.gather(
         _executions(page, evidence["execution_ids"]),
         page.get_or_none("/v1/people"),
         page.get_or_none(f"/v1/prompts/{quote(found['name'], safe='')}"),
@@ -52,6 +52,7 @@ async def _render_proposal(page: PageContext, found: dict[str, Any]) -> HTMLResp
         _latest_run(page, found),
         _bisection(page, evidence["regression_id"]),
         _rollout(page, found),
+        _pull_request(page, found),
     )
     return page.render(
         "proposal.html",
@@ -65,6 +66,7 @@ async def _render_proposal(page: PageContext, found: dict[str, Any]) -> HTMLResp
         live=live,
         bisection=bisection,
         rollout=rollout,
+        pull=pull,
         evaluation=summarize_evaluation(found, run, page.now),
         estimate=estimate_words(await _estimate(page, found)),
         rights=decision_rights(found, page.viewer, people["items"] if people else None, page.kill_switch["halted"]),
@@ -92,6 +94,11 @@ async def _estimate(page: PageContext, proposal: dict[str, Any]) -> dict[str, An
 
 async def _rollout(page: PageContext, proposal: dict[str, Any]) -> RolloutSummary | None:
     return await latest_rollout(page, proposal_id=proposal["id"]) if proposal["state"] == "approved" else None
+
+
+async def _pull_request(page: PageContext, proposal: dict[str, Any]) -> dict[str, Any] | None:
+    found = await page.get_or_none("/v1/pull-requests", proposal_id=proposal["id"], limit=1)
+    return found["items"][0] if found and found["items"] else None
 
 
 async def _regression(page: PageContext, regression_id: str | None) -> dict[str, Any] | None:

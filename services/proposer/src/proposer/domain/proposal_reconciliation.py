@@ -6,7 +6,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from proposer.domain.model import Proposal, ProposalDraft
-from shared.events.proposals import WithdrawalReason
+from shared.events.proposals import ProposalWithdrawn, WithdrawalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +78,15 @@ def _reason(
     if in_use is not None and proposal.base_digest != in_use:
         return "base_changed"
     return "superseded" if replaced else default_reason
+
+
+def withdrawal_event(proposal: Proposal, revision: int, reason: WithdrawalReason) -> ProposalWithdrawn:
+    """Return the event that a proposal was withdrawn; `revision` is its new one."""
+    return ProposalWithdrawn(
+        project=proposal.key.project,
+        environment=proposal.key.environment,
+        target=proposal.target,
+        proposal_id=proposal.id,
+        revision=revision,
+        reason=reason,
+    )

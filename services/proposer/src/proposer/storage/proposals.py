@@ -94,6 +94,16 @@ class ProposalRoundRepository:
         row = withdrawn.first()
         return row.revision if row else None
 
+    async def reject_open(self, proposal_id: UUID, now: datetime) -> tuple[Proposal, int] | None:
+        """Mark an open proposal as rejected and return it with its new revision; None if it was not open.
+
+        Unlike a withdrawn one it is not proposed again.
+        """
+        mine = update(proposals).where(proposals.c.id == proposal_id, proposals.c.state == "open")
+        values = {"state": "rejected", "revision": proposals.c.revision + 1, "changed_at": now}
+        row = (await self._conn.execute(mine.values(values).returning(proposals))).first()
+        return (_proposal(row), row.revision) if row else None
+
     async def save_decision(self, proposal_id: UUID, verdict: Verdict, now: datetime) -> None:
         """Save a person's decision, which replaces any other state. Proposals of other authors are ignored."""
         mine = update(proposals).where(proposals.c.id == proposal_id)

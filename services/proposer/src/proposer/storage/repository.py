@@ -10,6 +10,7 @@ from proposer.storage.instruction_runs import InstructionRunRepository
 from proposer.storage.model_calls import ModelCallRepository
 from proposer.storage.prompts import PromptStateRepository
 from proposer.storage.proposals import ProposalRoundRepository
+from proposer.storage.pull_requests import PullRequestRepository, RepositoryTextRepository
 from proposer.storage.regressions import RegressionRepository
 from proposer.storage.selection_pool import SelectionPoolRepository
 from proposer.storage.tuning_settings import TuningSettingsRepository
@@ -28,5 +29,7 @@ class ProposerRepository:
         self.prompts = PromptStateRepository(conn)
         self.proposals = ProposalRoundRepository(conn)
         self.pool = SelectionPoolRepository(conn)
+        self.pull_requests = PullRequestRepository(conn)
         self.regressions = RegressionRepository(conn)
+        self.repository_texts = RepositoryTextRepository(conn)
         self.tuning = TuningSettingsRepository(conn)
