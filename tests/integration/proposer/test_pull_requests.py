@@ -1,8 +1,10 @@
 """From a proposal to a draft pull request, and what becomes of it. The forges are fakes with the clients' contract."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +18,11 @@ from proposer.domain.model import PromptKey
 from proposer.domain.prompt_homes import DeclaredTarget, Hosting, PromptHome
 from proposer.forges.github import GitHub
 from proposer.forges.gitlab import GitLab
-from proposer.pull_request_worker import PullRequestWorker, Repositories
+from proposer.forges.repositories import Repositories
+from proposer.pull_request_worker import PullRequestWorker
 from proposer.storage.pull_request_queries import list_pull_requests, list_repository_texts
-from ratchet.prompt import Prompt
+from proposer.storage.report_folder import ReportFolder
+from ratchet.prompt import Prompt, parse
 from shared.events.evaluation import EvaluationCompleted
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
@@ -79,13 +83,16 @@ def evaluated(ready: ProposalReady, verdict: str) -> EvaluationCompleted:
     )  # fmt: skip
 
 
-def make_site(engine: AsyncEngine, fake: FakeForge, model: Hosting = "self-hosted", home: PromptHome = HOME) -> Site:
+def make_site(
+    engine: AsyncEngine, fake: FakeForge, model: Hosting = "self-hosted", reports: ReportFolder | None = None
+) -> Site:
     kind = GitHub if isinstance(fake, FakeGitHub) else GitLab
-    homes: dict[PromptKey, PromptHome] = {KEY: home}
+    homes: dict[PromptKey, PromptHome] = {KEY: HOME}
     declared = {("acme", "production", "bot"): DeclaredTarget("acme", "production", "bot", model)}
     proposer = Proposer(engine, homes=homes)
     repositories = Repositories(homes, declared, {"forge": kind("https://forge.test", "t", fake.transport())})
-    return Site(proposer, PullRequestWorker(proposer.store, proposer.service, proposer.clock, repositories, 60.0), fake)
+    worker = PullRequestWorker(proposer.store, proposer.service, proposer.clock, repositories, 60.0, reports)
+    return Site(proposer, worker, fake)
 
 
 @pytest.fixture(params=["github", "gitlab"])
@@ -182,6 +189,47 @@ async def test_a_missing_rollback_copy_stops_it(site: Site) -> None:
     async with site.proposer.engine.begin() as conn:
         await conn.execute(text("DELETE FROM proposer.documents WHERE digest = :it"), {"it": BAD.digest})
     assert (await stopped(site)).startswith("rollback: no stored copy of")
+
+
+async def test_the_report_and_a_rollback_copy_are_written(engine: AsyncEngine, fake: FakeForge, tmp_path: Path) -> None:
+    site = make_site(engine, fake, reports=ReportFolder(tmp_path))
+    ready = await site.propose()
+    await site.worker.run()
+    stem = f"bot-20260101T120000Z-{ready.proposal_id.hex[:8]}"
+    assert json.loads((tmp_path / f"report-{stem}.json").read_text()) == {
+        "target": "bot",
+        "window": "2026-01-01T11:00:00Z/2026-01-01T12:00:00Z",
+        "regressions": [
+            {
+                "dimension": "thumb", "baseline": 0.9, "current": 0.7, "delta_pp": -20.0,
+                "affected_trace_ids": ["e1", "e2"], "hypothesized_cause": "It changed.",
+            }
+        ],
+    }  # fmt: skip
+    assert parse(json.loads((tmp_path / "rollback" / f"{stem}.json").read_text())) == BAD
+    assert f"rollback/{stem}.json" in (await site.pull())["checks"][3]["evidence"]
+    assert f"`report-{stem}.json`" in fake.repository.pulls[0]["body"]
+
+
+async def test_a_copy_that_can_not_be_read_back_stops_it(engine: AsyncEngine, fake: FakeForge, tmp_path: Path) -> None:
+    reports = ReportFolder(tmp_path)
+    reports.read = lambda name: b"something else"  # type: ignore[method-assign]
+    site = make_site(engine, fake, reports=reports)
+    await site.propose()
+    assert (await stopped(site)).startswith("rollback: no stored copy of")
+
+
+async def test_a_full_disk_is_waited_for(engine: AsyncEngine, fake: FakeForge, tmp_path: Path) -> None:
+    (tmp_path / "rollback").write_text("a file where the folder should be")
+    site = make_site(engine, fake, reports=ReportFolder(tmp_path))
+    await site.propose()
+    await site.worker.run()
+    found = await site.pull()
+    assert (found["state"], fake.repository.pulls) == ("pending", [])
+    assert "the rollback copy can't be written" in found["reason"]
+    (tmp_path / "rollback").unlink()
+    await site.later()
+    assert (await site.pull())["state"] == "open"
 
 
 async def test_a_pull_request_that_is_no_draft_is_closed(site: Site) -> None:
@@ -341,7 +389,7 @@ async def test_the_texts_of_repository_and_ratchet_are_compared(site: Site) -> N
             (found,) = await list_repository_texts(conn, ("acme", "production"), "answer", None, 10)
         return found["same"], found["fault"]
 
-    await site.worker.declare_homes()
+    await site.worker.texts.declare_homes()
     await site.proposer.deliver(live(BAD))
     assert await same() == (True, None)
     site.fake.repository.commit("main", PATH, "Edited by hand.\n")

@@ -18,6 +18,7 @@ from proposer.pull_request_log import PullRequestLog
 from proposer.pull_request_setup import open_repositories
 from proposer.pull_request_worker import PullRequestWorker
 from proposer.settings import ProposerSettings
+from proposer.storage.report_folder import ReportFolder
 from proposer.template_tuner import TemplateTuner
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.flow_control import Flow
@@ -33,7 +34,10 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
     repositories = open_repositories(settings.repositories)
     recorded = PullRequestLog(platform.clock, repositories.homes, settings.pull_request_evaluation_seconds)
     service = ProposalService(platform.clock, platform.source, pull_requests=recorded)
-    worker = PullRequestWorker(platform.store, service, platform.clock, repositories, settings.pull_request_seconds)
+    reports = ReportFolder(settings.report_folder) if settings.report_folder else None
+    worker = PullRequestWorker(
+        platform.store, service, platform.clock, repositories, settings.pull_request_seconds, reports
+    )
     instructions = InstructionService(service, platform.clock, draft_rules(settings))
     tuning = TemplateTuner(platform.store, service, platform.clock, settings.grant_seconds)
     subjects = ErasedSubjects("proposer", platform.metrics.registry)

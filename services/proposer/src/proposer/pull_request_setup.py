@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from proposer.forges.forge_clients import create_clients
+from proposer.forges.repositories import Repositories
 from proposer.forges.repository_declarations import InvalidRepositories, load_repositories
-from proposer.pull_request_worker import Repositories
 from shared.runtime.settings import exit_with_message
 
 

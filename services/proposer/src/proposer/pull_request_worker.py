@@ -1,20 +1,23 @@
 """Opens pull requests and follows them: claim, ask the forge, save. No transaction is open while the forge answers."""
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from proposer.domain.boundary_checks import BoundaryCheck, DraftState, check_boundary, check_draft, first_failed
+from proposer.domain.cycle_report import report_file, rollback_file
 from proposer.domain.json_strings import UnusableFile
-from proposer.domain.model import PromptKey
-from proposer.domain.prompt_files import ChangedElsewhere, apply_change, has_text, text_change
-from proposer.domain.prompt_homes import DeclaredTarget, PromptHome
+from proposer.domain.prompt_files import ChangedElsewhere, apply_change, text_change
+from proposer.domain.prompt_homes import PromptHome
 from proposer.domain.pull_request_text import commit_message, description, title
 from proposer.domain.pull_requests import PullRequest, PullRequestState, may_open, retry_after
 from proposer.domain.repository_paths import path_fault
 from proposer.forges.port import Forge, ForgeError, OpenedPullRequest, ProposedCommit, PullRequestStatus, RepositoryFile
+from proposer.forges.repositories import Repositories
 from proposer.proposal_service import ProposalService
+from proposer.repository_texts import RepositoryTexts
+from proposer.storage.report_folder import ReportFolder
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import parse
 from shared.messaging.store import Store
@@ -27,50 +30,43 @@ _SETTLED_S = 3600.0
 _EVERY_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Repositories:
-    """What the file of repositories says, with a client for each forge."""
-
-    homes: Mapping[PromptKey, PromptHome]
-    declared: Mapping[tuple[str, str, str], DeclaredTarget]
-    forges: Mapping[str, Forge]
-
-
 class PullRequestWorker:
     """Works on pull requests that are due. Any number of instances may run: see `storage.pull_requests`."""
 
     def __init__(
-        self, store: Store, service: ProposalService, clock: Clock, repositories: Repositories, poll_seconds: float
+        self,
+        store: Store,
+        service: ProposalService,
+        clock: Clock,
+        repositories: Repositories,
+        poll_seconds: float,
+        reports: ReportFolder | None = None,
     ) -> None:
         self._store = store
         self._service = service
         self._clock = clock
         self._repositories = repositories
+        self._reports = reports
         self._poll = timedelta(seconds=poll_seconds)
+        self.texts = RepositoryTexts(store, clock, repositories, self._poll)
 
     async def run(self) -> int:
         """Work on every pull request that is due, then compare the texts that are due; return how many were due."""
         count = 0
         while await self.run_next():
             count += 1
-        while await self.compare_next():
+        while await self.texts.compare_next():
             count += 1
         return count
 
     async def run_forever(self) -> None:
         """Work on what is due, every few seconds until cancelled."""
-        await self.declare_homes()
+        await self.texts.declare_homes()
 
         async def work() -> None:
             await self.run()
 
         await run_every(_EVERY_S, work)
-
-    async def declare_homes(self) -> None:
-        """Save the declared homes, whose texts are compared from now on."""
-        async with self._store.begin() as tx:
-            texts = ProposerRepository(tx.conn).repository_texts
-            await texts.declare(self._repositories.homes.values(), self._clock.now())
 
     async def run_next(self) -> bool:
         """Work on the pull request that is due longest; return False if none is due."""
@@ -183,8 +179,20 @@ class PullRequestWorker:
             is_stored = await repository.has_rollback(pull.key, pull.proposal.rollback_digest)
         data_gates = next(check for check in pull.checks if check.name == "data_gates")
         declared = self._repositories.declared.get((pull.key.project, pull.key.environment, pull.target))
-        stored = "in the proposer's database" if is_stored else None
+        stored = await self._store_copy(pull) if is_stored else None
         return check_boundary(pull.proposal, home, declared, data_gates, stored, _PLANNED)
+
+    async def _store_copy(self, pull: PullRequest) -> str | None:
+        """Write the report and the rollback copy, and return where the copy is; None if it can't be read back."""
+        if self._reports is None:
+            return "in the proposer's database"
+        name, content = rollback_file(pull)
+        try:
+            for each in filter(None, (report_file(pull), (name, content))):
+                await asyncio.to_thread(self._reports.write, *each)
+        except OSError as error:
+            raise ForgeError("unavailable", f"the rollback copy can't be written: {error.strerror}") from error
+        return name if await asyncio.to_thread(self._reports.read, name) == content else None
 
     def _new_content(self, pull: PullRequest, home: PromptHome, found: RepositoryFile) -> bytes:
         assert pull.proposal.rollback is not None
@@ -197,34 +205,12 @@ class PullRequestWorker:
         return ProposedCommit(pull.branch, found.base_sha, content, title(pull), commit_message(pull), body, at)
 
     def _body(self, pull: PullRequest, home: PromptHome) -> str:
-        return description(pull, home, pull.checks, None)
+        found = report_file(pull) if self._reports is not None else None
+        return description(pull, home, pull.checks, found[0] if found else None)
 
     async def _close(self, pull: PullRequest, home: PromptHome, forge: Forge, comment: str) -> None:
         if pull.state == "open":
             await forge.close(home, _opened(pull), pull.branch, f"Closed by Ratchet: {comment}")
-
-    async def compare_next(self) -> bool:
-        """Compare the text of a repository that is due with the version in use; return False if none is due."""
-        now = self._clock.now()
-        async with self._store.begin() as tx:
-            due = await ProposerRepository(tx.conn).repository_texts.claim(now, self._poll)
-        if due is None:
-            return False
-        key, prompt = due
-        home = self._repositories.homes.get(key)
-        if home is None or prompt is None:
-            return True
-        base_sha, same, fault = None, None, None
-        try:
-            found = await self._repositories.forges[home.forge].read_file(home)
-            base_sha = found.base_sha
-            same = has_text(found.content, home, prompt)
-        except (ForgeError, UnusableFile) as error:
-            fault = str(error)
-        async with self._store.begin() as tx:
-            texts = ProposerRepository(tx.conn).repository_texts
-            await texts.save(key, prompt.digest, base_sha, same, fault, now)
-        return True
 
 
 def _stop_reason(pull: PullRequest, home: PromptHome) -> str | None:

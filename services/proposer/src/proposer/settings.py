@@ -17,6 +17,9 @@ class ProposerSettings(ServiceSettings):
         2.0, ge=0, le=30, description="seconds that tuning waits for a grant to apply what it proposed"
     )
     repositories: Path | None = Field(None, description="TOML file of repositories in which prompts have their home")
+    report_folder: Path | None = Field(
+        None, description="folder for reports of regressions and rollback copies of pull requests"
+    )
     pull_request_seconds: float = Field(
         120.0, ge=1, le=3600, description="seconds between two looks at an open pull request or a repository's text"
     )
@@ -56,7 +59,7 @@ class ProposerSettings(ServiceSettings):
             )
         return self
 
-    @field_validator("repositories", mode="before")
+    @field_validator("repositories", "report_folder", mode="before")
     @classmethod
     def _read_empty_as_unset(cls, value: object) -> object:
         return value or None

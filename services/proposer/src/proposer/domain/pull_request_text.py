@@ -23,9 +23,13 @@ _VERBS = {"restore": "restore", "rollback": "roll back", "few_shot": "renew the 
 
 def branch_name(target: str, at: datetime) -> str:
     """Return `self-improving/<target>-<yyyymmdd-hhmm>` (UTC), a valid name of a branch for any target."""
+    return f"self-improving/{target_slug(target)}-{at.astimezone(UTC):%Y%m%d-%H%M}"
+
+
+def target_slug(target: str) -> str:
+    """Return a target's name for branches and files: letters, digits, `_` and `-`, at most 60."""
     folded = unicodedata.normalize("NFKC", target)
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", folded).strip("-")[:60].strip("-")
-    return f"self-improving/{slug or 'target'}-{at.astimezone(UTC):%Y%m%d-%H%M}"
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", folded).strip("-")[:60].strip("-") or "target"
 
 
 def title(pull: PullRequest) -> str:
