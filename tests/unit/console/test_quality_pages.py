@@ -105,8 +105,8 @@ async def test_proposal_of_an_instruction_shows_worth_and_cost(site: FakeService
     evidence = {**proposal()["evidence"], "instruction": drafted}
     site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(kind="instruction", evidence=evidence)
     text = await page_of(site, f"/proposals/{proposal()['id']}")
-    for part in ("Edit an instruction of", "+300 good answers", "[+200, +400]", "+12", "110 tokens, US dollars unknown",
-                 "<dd>unknown</dd>", "360"):  # fmt: skip
+    for part in ("Edit an instruction of", "+300 good answers (95 % interval +200 to +400, n=60)", "360",
+                 "110 tokens, US dollars unknown", "<dd>unknown</dd>"):  # fmt: skip
         assert part in text, part
 
 

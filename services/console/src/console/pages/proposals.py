@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from console.domain.bisection_summary import BisectionReport, summarize_bisection
+from console.domain.cost_rows import cost_rows
 from console.domain.evaluation_summary import estimate_words, summarize_evaluation
 from console.domain.permissions import decision_rights
 from console.domain.rollout_summary import RolloutSummary
@@ -58,6 +59,7 @@ async def _render_proposal(page: PageContext, found: dict[str, Any]) -> HTMLResp
         "proposal.html",
         it=found,
         rows=diff_rows(found["rollback"], found["document"]),
+        costs=cost_rows(found),
         unfilled=unfilled(found["rollback"], found["document"]),
         foreign_syntax=foreign_template_syntax(found["document"]),
         rollback_lines=lines_of(found["rollback"]),
