@@ -28,7 +28,7 @@ from shared.runtime.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class QueueChange:
-    """What somebody wants a queue to be; what is None stays, or is the default of a new queue."""
+    """A requested change of a queue. Fields that are None stay as they are; a new queue gets their defaults."""
 
     target: str
     rubric: tuple[RubricQuestion, ...]
@@ -133,5 +133,5 @@ async def get_queue(conn: AsyncConnection, key: QueueKey) -> AnnotationQueue:
 
 
 def unknown_queue() -> Problem:
-    """Return the Problem of a name that no queue of the environment has."""
+    """Return the Problem for an unknown queue."""
     return Problem(404, "unknown-queue", "There is no such annotation queue here")

@@ -25,7 +25,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class AnnotationSubmission(NamedTuple):
-    """What a submission did. `repeated`: the same answers were stored before."""
+    """The result of a submission. `repeated`: the same answers were stored before."""
 
     repeated: bool
     task: AnnotationTask
@@ -111,7 +111,7 @@ class AnnotationService:
             return await _lock_task(tx, queue, task_id)
 
     async def skip(self, key: QueueKey, task_id: UUID, token: UUID, by: str) -> None:
-        """Give a task back that the person does not want to answer; others may. Raises Problem 404 or 409."""
+        """Give back a task that the person does not want to answer. Others may answer it. Raises Problem 404 or 409."""
         async with self._store.begin() as tx:
             queue, now = await get_queue(tx.conn, key), self._clock.now()
             reservations = ReservationRepository(tx.conn, queue.id, by)
@@ -190,5 +190,5 @@ def _reservation_ended() -> Problem:
 
 
 def unknown_task() -> Problem:
-    """Return the Problem of an id that no task of the queue has."""
+    """Return the Problem for an unknown task."""
     return Problem(404, "unknown-task", "This queue has no such task")

@@ -1,4 +1,4 @@
-"""What workers do: lease tasks, with a wait if there are none, extend leases, and answer."""
+"""The operations of workers: lease tasks (waiting if none is free), extend leases, and answer."""
 
 import asyncio
 import time

@@ -4,7 +4,7 @@ import asyncio
 
 
 class TaskSignal:
-    """Wakes all that wait. Other instances don't hear it: whoever waits looks again after a while."""
+    """Wakes all waiting requests of this instance. Those of other instances look again after a while."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

@@ -74,7 +74,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     ) -> TaskPage:
         """List the tasks of a state with the answers of their annotators, which have no names.
 
-        Open tasks are not listed: whoever still annotates them must not see what others answered.
+        Open tasks are not listed: their annotators must not see what others answered.
         """
         key = queue_key(reader, name)
         keyset = Keyset("annotation-tasks", int, filters=(*key, state))

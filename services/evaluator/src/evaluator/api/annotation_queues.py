@@ -21,7 +21,7 @@ from shared.web.routers import combine_routers
 
 
 class QueueBody(RequestBody):
-    """A queue. What is left out stays as it is, or is the default: one annotator, 10 minutes, no instructions."""
+    """A queue. Fields that are left out do not change; in a new queue: one annotator, 10 minutes, no instructions."""
 
     target: Label
     rubric: RubricBody

@@ -66,7 +66,7 @@ class TasksBody(RequestBody):
 
 
 class AddedTasks(BaseModel):
-    """What became of the tasks: `repeated` are those that the queue had already."""
+    """Numbers of tasks: `repeated` are those that the queue had already."""
 
     added: int
     repeated: int
@@ -86,7 +86,7 @@ class SkipBody(RequestBody):
 
 
 class SubmittedView(BaseModel):
-    """What became of a submission. `state`: of the task now; `repeated`: the same answers were stored before."""
+    """The result of a submission. `state`: of the task now; `repeated`: the same answers were stored before."""
 
     repeated: bool
     state: AnnotationState

@@ -13,7 +13,7 @@ from shared.web.json_body import RequestBody, body_operation, json_body
 
 
 class NewAugmentations(RequestBody):
-    """How accepted cases are to be rewritten; `cases` are the ids of some, by default all that are not derived."""
+    """How to vary accepted cases. `cases`: their ids, by default of all cases that are not derived."""
 
     kinds: Annotated[list[AugmentationKind], Field(min_length=1, max_length=len(KINDS))]
     cases: Annotated[list[CaseId], Field(min_length=1, max_length=1000)] | None = None

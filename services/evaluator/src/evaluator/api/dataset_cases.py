@@ -41,7 +41,7 @@ class Pair(BaseModel):
 
 
 class Added(BaseModel):
-    """What became of the cases: `repeated` are those that the dataset had already."""
+    """Numbers of cases: `repeated` are those that the dataset had already."""
 
     added: int
     repeated: int

@@ -9,7 +9,7 @@ from evaluator.domain.datasets import CaseCounts, CaseState, DatasetVersion, Gol
 
 
 class VersionView(BaseModel):
-    """A published version. `clusters`: its independent cases; `protected`: those that must not fail newly.
+    """A published version. `clusters`: its independent cases; `protected`: cases whose new failure fails an evaluation.
 
     `erased_at`: its cases are not stored any more, because the user of one was erased.
     """

@@ -74,14 +74,14 @@ class EvaluationPage(DescribedResponse):
 
 
 class SpendLimitView(DescribedResponse):
-    """The most that the judges of a run may use; null: no limit."""
+    """Limits of what the judges of a run may use; null: no limit."""
 
     tokens: int | None
     usd: float | None
 
 
 class EstimateView(DescribedResponse):
-    """The most that an evaluation may use. `usd` and `minutes` are null if they are not known."""
+    """An upper bound of what an evaluation uses. `usd` and `minutes` are null if they are not known."""
 
     target: str
     dataset: str
@@ -185,7 +185,7 @@ class LeasedTasks(DescribedResponse):
 
 
 class HeldTasks(DescribedResponse):
-    """Ids of tasks: which leases are extended, and which are lost."""
+    """Ids of the tasks whose leases are extended, and of those whose leases are lost."""
 
     kept: list[UUID]
     lost: list[UUID]

@@ -1,4 +1,4 @@
-"""HTTP API of evaluations: which there are, how far they are, and their reports."""
+"""HTTP API of evaluations: their list, progress and reports."""
 
 import json
 from collections.abc import Mapping

@@ -73,7 +73,7 @@ class AnnotationTaskRepository:
         self, task_id: UUID, state: AnnotationState, outcome: Answers, disputed: Sequence[str], at: datetime,
         by: str | None = None,
     ) -> None:  # fmt: skip
-        """Save what became of a task; `by` is the expert who decided."""
+        """Save the outcome of a task; `by` is the expert who decided."""
         values = {"state": state, "outcome": dict(outcome), "disputed": list(disputed), "decided_at": at}
         await self._conn.execute(update(annotation_tasks).where(_T.id == task_id).values(**values, decided_by=by))
 

@@ -1,4 +1,4 @@
-"""Annotations that people submitted, and what they think of executions by metric."""
+"""Annotations that people submitted, and the ratings of executions that follow from them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -48,7 +48,7 @@ class BisectionRunRepository:
         return (await self._conn.execute(upsert(bisections).values(row).on_conflict_do_nothing())).rowcount == 1
 
     async def list_due(self) -> list[UUID]:
-        """Return the bisections that can go on: none of their probes is awaited."""
+        """Return the bisections that can continue: all their probes are completed."""
         awaited = exists().where(_P.bisection_id == _B.id, _P.result.is_(None))
         due = select(_B.id).where(_UNFINISHED, ~awaited)
         return list((await self._conn.execute(due.order_by(_B.requested_at, _B.id))).scalars())
@@ -65,7 +65,7 @@ class BisectionRunRepository:
         await self._conn.execute(update(bisections).where(_B.id == bisection_id).values(values))
 
     async def list_results(self, bisection_id: UUID) -> dict[ProbeKey, ComparisonResult] | None:
-        """Return the results of all probes; None if one is awaited."""
+        """Return the results of all probes; None if one is not completed."""
         found = (await self._conn.execute(select(bisection_probes).where(_P.bisection_id == bisection_id))).all()
         if any(row.result is None for row in found):
             return None
@@ -83,7 +83,7 @@ class BisectionRunRepository:
         await self._conn.execute(mine.values(result=comparison_to_json(result)))
 
     async def count_answers(self, bisection_id: UUID) -> int:
-        """Return how many answers the app was asked for; copied ones were asked for once."""
+        """Return the number of answers that the app was asked for. Copies of an answer count once."""
         asked = and_(_E.bisection_id == bisection_id, _T.answered_at.is_not(None), _T.worker.is_not(None))
         joined = evaluation_tasks.join(evaluations, _T.evaluation_id == _E.id)
         return int(await self._conn.scalar(select(func.count()).select_from(joined).where(asked)) or 0)

@@ -110,9 +110,9 @@ class CaseErasureRepository:
         return (await self._conn.execute(_EMPTY_VERSIONS, values)).rowcount
 
     async def reset_evaluations(self, key: DatasetKey, digests: Collection[str]) -> Mapping[str, int]:
-        """Restart what runs on versions of these digests, and delete answers and reports of all evaluations on them.
+        """Restart running evaluations on these versions; delete answers and reports of all evaluations on them.
 
-        What runs comes first: what another instance completes meanwhile has a report, which is deleted after it.
+        Restarting is first: if another instance completes one meanwhile, its report is deleted afterwards.
         """
         values: dict[str, Any] = {**_values(key), "digests": list(digests)}
         bisections = list((await self._conn.execute(_RESTART_BISECTIONS, values)).scalars())
@@ -133,7 +133,7 @@ class CaseErasureRepository:
         return (await self._conn.execute(_DELETE_ANNOTATED, {"ids": list(task_ids)})).rowcount
 
     async def save_reported(self, erasure_id: UUID) -> None:
-        """Note that the last part of an erasure was handled."""
+        """Record that the last part of an erasure was handled."""
         await self._conn.execute(_SAVE_REPORTED, {"id": erasure_id})
 
     async def is_reported(self, erasure_id: UUID) -> bool:

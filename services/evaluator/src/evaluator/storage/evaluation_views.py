@@ -1,4 +1,4 @@
-"""Evaluations as the API shows them: with progress, and with what a running one waits for."""
+"""Evaluations as the API shows them: with their progress, and what a running one waits for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ _REPORT = text(
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFilter:
-    """Which evaluations a list has; None is no restriction, but probes are listed by their bisection only.
+    """Filters of a list of evaluations; None: not restricted. Probes are listed only with their bisection.
 
     `after`: the last one of the page before.
     """

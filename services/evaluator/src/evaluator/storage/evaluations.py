@@ -128,7 +128,7 @@ class EvaluationRunRepository:
         return (await self._conn.execute(mine.values(state="cancelled", ended_at=now, **_NO_EXAMPLES))).rowcount
 
     async def cancel_old_examples(self, before: datetime, now: datetime) -> int:
-        """Cancel evaluations that were requested before a moment, and still have the texts of examples."""
+        """Cancel evaluations that were requested before a time and still hold texts of examples."""
         has_texts = or_(evaluations.c.examples != text("'{}'"), evaluations.c.base_examples != text("'{}'"))
         old = update(evaluations).where(evaluations.c.requested_at < before, has_texts)
         ended = old.values(state="cancelled", ended_at=now, **_NO_EXAMPLES)
@@ -145,7 +145,7 @@ class EvaluationRunRepository:
         return list((await self._conn.execute(waiting.order_by(e.requested_at, e.id))).scalars())
 
     async def list_due(self) -> list[DueRun]:
-        """Return the running evaluations that can go on: the next cluster is answered, or all that is needed is."""
+        """Return the running evaluations that can continue: the next cluster, or all that is needed, is answered."""
         return [DueRun(row.id, row.dataset_digest, row.judges_dropped) for row in await self._conn.execute(_DUE)]
 
     async def get_run(self, evaluation_id: UUID) -> EvaluationRun | None:

@@ -1,4 +1,4 @@
-"""What judgements came to and used: counts, reasons and spend."""
+"""Summaries of judgements: counts, reasons and spend."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ _SPEND = """SELECT count(*) FILTER (WHERE state = 'known') AS known,
 
 
 class JudgementCounts(NamedTuple):
-    """Judgements since a moment by result, and what they used."""
+    """Judgements since a time by result, and what they used."""
 
     known: int
     unknown: int
@@ -51,7 +51,7 @@ class JudgementSpendRepository:
         return found
 
     async def count_of_target(self, scope: TargetScopeKey, since: datetime) -> JudgementCounts:
-        """Return the results of a target since a moment."""
+        """Return the results of a target since a time."""
         mine = " AND project = :project AND environment = :environment AND target = :target"
         return await self._counts(mine, {**scope_columns(scope), "since": since})
 
@@ -61,11 +61,11 @@ class JudgementSpendRepository:
         return await self._counts(" AND project = :project AND environment = :environment AND digest = :digest", given)
 
     async def count_all(self, since: datetime) -> JudgementCounts:
-        """Return the results of all judges since a moment."""
+        """Return the results of all judges since a time."""
         return await self._counts("", {"since": since})
 
     async def list_reasons(self, scope: TargetScopeKey, since: datetime) -> list[dict[str, Any]]:
-        """Return why scores of a target are unknown since a moment, the most frequent reasons first."""
+        """Return the reasons of a target's unknown scores since a time, the most frequent first."""
         statement = text(
             """SELECT reason, count(*) AS n FROM evaluator.judgements WHERE state = 'unknown' AND judged_at >= :since
                AND project = :project AND environment = :environment AND target = :target

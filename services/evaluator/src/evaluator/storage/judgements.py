@@ -113,7 +113,7 @@ class JudgementRepository:
     async def finish(
         self, id_: UUID, score: float | None, reason: str | None, spend: JudgeSpend, now: datetime
     ) -> bool:
-        """Store a result and delete the texts; return False if it has one already."""
+        """Store the result of a judgement and delete its texts; return False if it has a result already."""
         done = await self._conn.execute(
             judgements.update()
             .where(judgements.c.id == id_, judgements.c.state == "waiting")
@@ -132,7 +132,7 @@ class JudgementRepository:
         await self._conn.execute(mine.values(leased_until=None, attempts=judgements.c.attempts - 1, **_NOTHING_HELD))
 
     async def drop_stale(self, now: datetime) -> int:
-        """Drop executions that wait for too long, and what failed too often; return their number."""
+        """Drop executions that have waited too long or failed too often; return their number."""
         found = await self._conn.execute(
             text(
                 """UPDATE evaluator.judgements SET state = 'dropped', judged = NULL, judged_at = :now,

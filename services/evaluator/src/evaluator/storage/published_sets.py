@@ -21,7 +21,7 @@ class PublishedSetRepository:
     async def get_latest(
         self, project: str, environment: str, target: str, dataset: str | None = None
     ) -> SetKey | None:
-        """Return the set of a target that was published last, of one dataset if it is given."""
+        """Return the latest published set of a target, or of one of its datasets."""
         v = versions.c
         mine = select(v.dataset, v.digest).where(v.project == project, v.environment == environment, v.target == target)
         mine = mine.where(v.erased_at.is_(None))
@@ -41,7 +41,7 @@ class PublishedSetRepository:
         return await asyncio.to_thread(_parse_set, content)  # it takes a while for thousands of cases
 
     async def list_unpublished(self, published: SetKey, golden_set: GoldenSet) -> list[GoldenCase]:
-        """Return the other cases of the dataset, whatever people decided about them."""
+        """Return the other cases of the dataset, in all states."""
         c = cases.c
         mine = and_(c.project == published.project, c.environment == published.environment)
         found = await self._conn.execute(select(c.case_id, c.document).where(mine, c.dataset == published.name))

@@ -1,4 +1,4 @@
-"""Published sets in memory: they never change, and each lease needs cases of one."""
+"""Published sets in memory. They never change, and each lease reads cases of one."""
 
 from collections import OrderedDict
 

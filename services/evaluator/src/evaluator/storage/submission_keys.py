@@ -9,7 +9,7 @@ from evaluator.storage.tables import keys
 
 
 async def find_submission_keys(conn: AsyncConnection, key_ids: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """Return project and environment → id of a key that may submit feedback there, of those with these ids."""
+    """Return, by project and environment, the id of one of these keys that may submit feedback there."""
     c = keys.c
     valid = or_(c.expires_at.is_(None), c.expires_at > func.now())
     statement = select(c.key_id, c.project, c.environment).where(

@@ -137,7 +137,7 @@ class TaskRepository:
         return kept
 
     async def answer(self, reports: Sequence[TaskReport], scope: tuple[str, str], now: datetime) -> list[AnswerOutcome]:
-        """Store the answers of the workers that hold the tasks; return what became of each."""
+        """Store the answers of the workers that hold the tasks; return the result of each."""
         states = dict(await self._lock([report.lease for report in reports], scope))
         outcomes: list[AnswerOutcome] = []
         for report in reports:
