@@ -51,7 +51,7 @@ def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
         ready: Future[tuple[uvicorn.Server, dict[str, str]]] = Future()
         thread = threading.Thread(target=lambda: asyncio.run(_serve(home, servers, broker, listener, ready)))
         thread.start()
-        server, credentials = ready.result(60)
+        server, credentials = ready.result(180)
         try:
             archive = servers.postgres.data.with_name("archive")
             yield InProcessSystem(Site(**credentials), servers.postgres.dsn(), servers.valkey.url, archive)

@@ -45,11 +45,20 @@ class LocalRunner:
         kept: dict[str, str] = json.loads((self.folder / "credentials.json").read_text())
         return kept
 
-    def start(self, within: float = 60.0) -> None:
-        """Start the runner and wait until it is ready. Raises StartFailed with the terminal output if it exits."""
+    def start(self, within: float = 180.0) -> None:
+        """Start the runner and wait until it is ready.
+
+        Raises StartFailed with the terminal output if it exits, or is not ready in time; it is stopped then.
+        """
         terminal = self.folder.parent / "terminal.txt"
         self._process = self._start_process(self.command, terminal, environment_without_coverage(PYTHONUNBUFFERED="1"))
-        process.wait_until(self._ready, self._process, terminal, within)
+        try:
+            process.wait_until(self._ready, self._process, terminal, within)
+        except BaseException:
+            with contextlib.suppress(psutil.Error):
+                self._process.terminate()
+                self._process.wait(30)
+            raise
 
     def family(self) -> list[psutil.Process]:
         """Return the runner and every process that it started."""

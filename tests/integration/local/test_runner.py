@@ -5,12 +5,13 @@ import signal
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
+from ratchet_local.process import StartFailed, is_alive
 from tests.support.eventually import eventually_sync
 from tests.support.local import LocalRunner
 
@@ -113,3 +114,16 @@ def test_occupied_port_is_reported_in_one_line(tmp_path: Path) -> None:
     assert done.stderr == (f"ratchet: port {blocked.port} is in use: choose another with --port (make run PORT=…)\n")
     running = [process.info for process in psutil.process_iter(["name", "cmdline"])]
     assert not any("postgres" in p["name"] and str(tmp_path) in " ".join(p["cmdline"] or ()) for p in running)
+
+
+def test_a_runner_that_is_not_ready_in_time_is_stopped(tmp_path: Path) -> None:
+    started: list[psutil.Popen] = []
+
+    def start_process(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> psutil.Process:
+        log.touch()
+        started.append(psutil.Popen(["sleep", "600"]))
+        return started[-1]
+
+    with pytest.raises(StartFailed, match="not ready within 0 s"):
+        LocalRunner(tmp_path / "data", start_process=start_process).start(within=0.0)
+    assert not is_alive(started[0])
