@@ -63,7 +63,8 @@ def call(runner: LocalRunner, method: str, path: str, body: object = None, key: 
 
 def publish(runner: LocalRunner) -> None:
     cases = golden_set(CASES).cases
-    call(runner, "PUT", "/v1/datasets/cases", {"target": "bot"})
+    # Again while the evaluator does not know the key yet.
+    eventually_sync(lambda: call(runner, "PUT", "/v1/datasets/cases", {"target": "bot"}))
     for i in range(0, CASES, 500):
         part = cases[i : i + 500]
         call(runner, "POST", "/v1/datasets/cases/cases", {"cases": [case.to_json() for case in part]})
