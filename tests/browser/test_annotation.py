@@ -38,6 +38,12 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+def start(page: Page) -> None:
+    """Press the button that has the focus once the page is ready for keys: a key before that is lost."""
+    expect(page.get_by_role("button", name="Start")).to_be_focused()
+    press(page, "Enter")
+
+
 def next_task(page: Page, before: str | None) -> str:
     """Wait until another task is shown than `before`, and return the id of its form."""
     other = f":not(#{before})" if before else ""
@@ -56,8 +62,7 @@ def test_a_queue_is_worked_through_by_keyboard_alone(browser: Browser, site: Sit
         ann.open("/annotation")
         press(page, "j", "Enter")
         page.wait_for_url("**/annotation/answers")
-        expect(page.get_by_role("button", name="Start")).to_be_focused()
-        press(page, "Enter")
+        start(page)
         first = next_task(page, None)
         press(page, "1", "2", "4")
         expect(page.locator(f"#{first} :checked")).to_have_count(3)
@@ -69,7 +74,9 @@ def test_a_queue_is_worked_through_by_keyboard_alone(browser: Browser, site: Sit
         second = next_task(page, first)
         press(page, "?")
         expect(page.locator("dialog#keys")).to_be_visible()
-        press(page, "Escape", "s")
+        press(page, "Escape")
+        expect(page.locator("dialog#keys")).to_be_hidden()
+        press(page, "s")
         third = next_task(page, second)
         press(page, "1", "1")
         press(page, "Enter")
@@ -78,14 +85,14 @@ def test_a_queue_is_worked_through_by_keyboard_alone(browser: Browser, site: Sit
         ann.expect_text("No answer is reserved for you")
         correct_last_answers(page)
         with page.expect_navigation():
-            press(page, "Enter")
+            start(page)
         ann.expect_text("No answer is reserved for you")
         assert ann.accessibility_violations() == []
     assert queue(site)["tasks"]["open"] == 3, "each needs two annotators"
     with browse(browser, site) as bob:
         bob.sign_in("reviewer", "bob")
         bob.open("/annotation/answers")
-        press(bob.page, "Enter")
+        start(bob.page)
         before = None
         for _ in range(3):
             before = next_task(bob.page, before)
@@ -124,11 +131,9 @@ def decide_by_another(browser: Browser, site: Site) -> None:
 
 def test_executions_are_added_and_viewers_only_look(admin: Visitor, browser: Browser, site: Site) -> None:
     """An ended reservation says so and stores nothing; a viewer can't annotate."""
-    httpx.put(
-        f"{site.url}/v1/annotation-queues/shop",
-        json={"target": "shop", "rubric": RUBRIC, "reservation_minutes": 1},
-        headers={"authorization": f"Bearer {site.maker_key}"},
-    ).raise_for_status()
+    shop = {"target": "shop", "rubric": RUBRIC, "reservation_minutes": 1}
+    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+        eventually_sync(lambda: maker.put("/v1/annotation-queues/shop", json=shop).is_success)
     with site.client() as app:
         app.record(target="shop", input="Where is it?", output="On its way.")
         assert app.flush(30)
@@ -147,8 +152,8 @@ def test_executions_are_added_and_viewers_only_look(admin: Visitor, browser: Bro
         viewer.expect_text("1 of 1 answers open")
     admin.page.clock.install()
     admin.open("/annotation/shop")
-    press(admin.page, "Enter")
+    start(admin.page)
     next_task(admin.page, None)
     admin.page.clock.run_for(61_000)
     admin.expect_text("Your reservation has ended")
-    assert admin.page.get_by_role("button", name="Submit").is_disabled()
+    expect(admin.page.get_by_role("button", name="Submit")).to_be_disabled()

@@ -149,7 +149,7 @@ def test_a_dialog_stays_open_when_an_earlier_refresh_arrives(visitor: Visitor, s
     assert requested.value.headers["hx-request"] == "true"
     visitor.page.keyboard.press("r")
     visitor.page.locator("dialog#reject textarea").fill("It reads worse")
-    [refresh] = held
+    refresh, *_ = held  # the page may ask again for an event that came late
     response = refresh.fetch()
     refresh.fulfill(response=response, body=response.text().replace('id="reject"', 'id="another"'))
     visitor.page.wait_for_function("window.refreshed")
