@@ -108,6 +108,14 @@ def test_judges_get_their_credentials_and_a_way_out(services: dict[str, Any]) ->
     assert {f"/{name}" for name in judges["evaluator"]["env_file"]} <= set(ignored)
 
 
+def test_drafting_gets_its_settings_and_a_way_out(services: dict[str, Any]) -> None:
+    drafting = yaml.safe_load((ROOT / "compose.drafting.yaml").read_text())["services"]
+    assert list(drafting) == ["proposer"]
+    assert set(services["proposer"]["networks"]) < set(drafting["proposer"]["networks"])
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {f"/{name}" for name in drafting["proposer"]["env_file"]} <= set(ignored)
+
+
 def test_example_of_pulls_is_valid() -> None:
     keys = dict.fromkeys(("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"), "k") | {"LANGFUSE_HOST": "https://l.test"}
     found = load_pulls(ROOT / "examples/pulls.toml", keys)

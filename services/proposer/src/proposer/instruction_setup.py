@@ -34,7 +34,7 @@ def drafting_jobs(
 
     key = None if settings.drafting_key_file is None else str(settings.drafting_key_file)
     try:
-        api_key = read_secret(None, key, "RATCHET_DRAFTING_KEY_FILE")
+        api_key = read_secret(settings.drafting_api_key, key, "RATCHET_DRAFTING_KEY_FILE")
     except EndpointError as error:
         exit_with_message(f"proposer: {error}")
     prices = None

@@ -38,6 +38,7 @@ class ProposerSettings(ServiceSettings):
     changes_per_week: int = Field(5, ge=0, description="drafts of instructions that a target gets within seven days")
     drafting_url: str | None = Field(None, pattern="^https?://", description="OpenAI-compatible; ends before /chat")
     drafting_model: str | None = Field(None, description="the model that drafts; required with drafting_url")
+    drafting_api_key: str | None = Field(None, repr=False)
     drafting_key_file: Path | None = Field(None, description="file with the endpoint's API key")
     drafting_calls_per_minute: float = Field(5.0, ge=1, description="of all instances together")
     drafting_timeout_s: float = Field(60.0, gt=0, le=600)
