@@ -14,7 +14,9 @@ from proposer.storage.tables import keys
 from shared.auth.principal import hash_secret
 from shared.events import derived_id
 from shared.testing.clock import FakeClock
+from tests.integration.proposer.test_pull_requests import make_site
 from tests.support.api_document import response_check
+from tests.support.forges import FakeGitHub
 from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
 from tests.support.proposer_service import Proposer
 
@@ -184,3 +186,21 @@ async def test_settings_out_of_range_are_rejected_by_name(
 
 async def test_only_admins_change_settings(api: httpx.AsyncClient) -> None:
     assert (await api.put("/v1/tuning-settings/bot", json={})).status_code == 403
+
+
+async def test_pull_requests_and_texts_are_listed(api: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    """The answers conform to their description, field by field, and a page follows the other."""
+    fake = FakeGitHub()
+    fake.repository.commit("main", "prompts/answer.txt", "You are a clerk.\nBe brief.\nUse emojis.\n")
+    site = make_site(engine, fake)
+    ready = await site.propose()
+    await site.worker.texts.declare_homes()
+    await site.worker.run()
+    (found,) = await items(api, "/v1/pull-requests", proposal_id=ready.proposal_id)
+    assert (found["state"], found["number"], found["evaluation"]) == ("open", 1, None)
+    assert [check["passed"] for check in found["checks"]] == [True] * 5
+    assert await items(api, "/v1/pull-requests", name="other") == []
+    page = (await api.get("/v1/pull-requests", params={"limit": 1})).json()
+    assert (await api.get("/v1/pull-requests", params={"limit": 1, "cursor": page["next"]})).json()["items"] == []
+    (text,) = await items(api, "/v1/repository-texts", name="answer")
+    assert (text["same"], text["path"], text["fault"]) == (True, "prompts/answer.txt", None)
