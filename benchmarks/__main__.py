@@ -37,6 +37,7 @@ BENCHMARKS: Mapping[str, Sequence[str]] = {
     "attribution": ("--streams", "5"),
     "evaluation": ("--runs", "20", "--cases", "200"),
     "evaluation_report": ("--cases", "500", "--runs", "1"),
+    "rollout_verdicts": ("--runs", "2"),
     "annotation": ("--tasks", "2000", "--rounds", "10"),
     "example_selection": ("--candidates", "3000"),
     "peers": ("--seconds", "1"),

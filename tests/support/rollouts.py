@@ -1,5 +1,6 @@
 """A gatekeeper with an open rollout of the prompt `greeting`, and what is measured of its arms."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,9 +9,10 @@ import httpx
 from gatekeeper.handlers.evaluations import EvaluationHandlers
 from gatekeeper.use_cases.rollout_monitor import RolloutMonitor
 from ratchet.client.prompt_verification import LivePrompt, Trust, verified
-from shared.events.quality import ArmChanges, Measurement, QualityMeasured, Window
+from shared.events.quality import ArmChanges, GroupChanges, Measurement, QualityMeasured, Window
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
+from shared.statistics.unit_groups import GROUPS
 from tests.support.gatekeeper import World, digest, document, received
 
 BASE, CANDIDATE, OTHER = document("One"), document("Two"), document("Three")
@@ -44,17 +46,23 @@ async def latest(gate: World) -> dict[str, Any]:
 
 
 async def measure(gate: World, arm: str, n: int, good: int, metric: str = "thumb", **parts: Any) -> None:
-    """Handle `n` values of an arm, `good` of which are 1 and the others 0."""
+    """Handle `n` values of an arm, each of another user, `good` of which are 1 and the others 0."""
     now = datetime.now(UTC)
     values: dict[str, Any] = {
         "project": "default", "environment": "production", "target": "bot", "prompt": "greeting",
         "identity": digest(CANDIDATE if arm == "candidate" else BASE), "metric": metric,
         "direction": "higher_is_better", "window": Window(start=now, end=now), "arm": arm,
         "measurement": Measurement(n=n, mean=good / n, low=0.0, high=1.0),
-        "arm_sums": ArmChanges(n=n, total=good, squares=good, bounded=True), **parts,
+        "arm_sums": ArmChanges(n=n, total=good, squares=good, bounded=True, users=users_of(n, good)), **parts,
     }  # fmt: skip
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
         await EvaluationHandlers(gate.signer, SystemClock()).on_quality(tx, [received(QualityMeasured(**values))])
+
+
+def users_of(n: int, good: int) -> GroupChanges:
+    """Return the sums of `n` users by group, `good` of whom have the value 1 and the others 0."""
+    counts, totals = Counter(each % GROUPS for each in range(n)), Counter(each % GROUPS for each in range(good))
+    return tuple((group, count, float(totals[group])) for group, count in counts.items())
 
 
 async def assess(gate: World) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class ExecutionFact(NamedTuple):
     user: str | None = None
     outcome: str | None = None
     arm: str | None = None
+    session: str | None = None
 
 
 def fact_of_row(dataset: Dataset, row: int) -> ExecutionFact:

@@ -34,7 +34,7 @@ _ALLOWED = {
 } | {("ratchet_gatekeeper", table, "INSERT") for table in _ADDED}
 _ALLOWED |= {
     ("ratchet_gatekeeper", table, verb)
-    for table in ("erased_subjects", "acceptance", "rollout_measurements")
+    for table in ("erased_subjects", "acceptance", "rollout_measurements", "rollout_unit_groups")
     for verb in ("INSERT", "UPDATE")
 }
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from analyzer.domain.arm_sums import measured_arms
+from analyzer.domain.arm_sums import measured_arms, unit_group
+from analyzer.domain.metrics.judges import judged_by
 from analyzer.domain.model import Reading
 from analyzer.handlers import Measurable, readings
 from shared.events.quality import QualityMeasured
@@ -38,6 +39,39 @@ def test_a_correction_changes_the_sums_but_not_the_count() -> None:
     found = measured([changed])["thumb", "candidate"]
     assert found.arm_sums is not None
     assert (found.arm_sums.n, found.arm_sums.total, found.measurement.n) == (0, -1.0, 0)
+
+
+def test_values_of_one_user_are_in_one_group() -> None:
+    events = [
+        recorded(n, facts=facts(n, outcome=outcome, arm="base", user=user, session=None))
+        for n, (outcome, user) in enumerate([("ok", "a"), ("error", "a"), ("ok", "b")])
+    ]
+    sums = measured(events)["error_rate", "base"].arm_sums
+    assert sums is not None
+    assert sorted(sums.users) == sorted([(unit_group("a"), 2, 1.0), (unit_group("b"), 1, 1.0)])
+    assert sums.sessions == ()
+
+
+def test_an_execution_without_user_is_a_unit_by_itself() -> None:
+    events = [
+        recorded(n, facts=facts(n, outcome="ok", arm="candidate", user=user)) for n, user in enumerate(["a", "", ""])
+    ]
+    sums = measured(events)["error_rate", "candidate"].arm_sums
+    assert sums is not None
+    assert [n for _, n, _ in sums.users] == [1, 1, 1]
+
+
+def test_a_correction_changes_the_sum_of_its_users_group() -> None:
+    changed = replacing(1, 0.0, 1.0).model_copy(update={"execution": facts(1, arm="candidate", user="a")})
+    sums = measured([changed])["thumb", "candidate"].arm_sums
+    assert sums is not None
+    assert sums.users == ((unit_group("a"), 0, -1.0),)
+
+
+def test_scores_of_judges_count_for_the_arm() -> None:
+    about = facts(1, arm="candidate", user="a", session="s")
+    found = judged_by(about, "sha256:0")
+    assert (found.arm, found.user, found.session) == ("candidate", "a", "s")
 
 
 def test_windows_are_at_most_ten_seconds_of_executions() -> None:

@@ -10,6 +10,7 @@ from gatekeeper.domain.rollout import Arm, MetricSums, Rollout
 from gatekeeper.domain.rollout_assessment import assess
 from gatekeeper.domain.rollout_plan import GuardedMetric, RolloutPlan, Step, named_plan, plan_of
 from shared.statistics.two_arms import ArmSums
+from shared.statistics.unit_groups import UnitSums
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PLAN = RolloutPlan("execution", (Step(500, 100, 60), Step(5_000, 100, 60)), (GuardedMetric("thumb", 500),), 3_600, 600)
@@ -112,3 +113,41 @@ def test_a_named_plan_guards_the_metrics_of_the_proposal_and_errors() -> None:
     assert plan_of(plan.document()) == plan
     with pytest.raises(ValueError, match=r"^metrics: "):
         named_plan("canary", [])
+
+
+BY_USER = RolloutPlan("user", PLAN.steps, PLAN.metrics, 3_600, 600)
+
+
+def of_users(base: tuple[int, int, int], candidate: tuple[int, int, int]) -> MetricSums:
+    """Return sums of zeros and ones: users, calls of each, and users all of whose calls are good."""
+    arms: dict[Arm, ArmSums] = {"base": users(*base), "candidate": users(*candidate)}
+    return MetricSums(True, arms)
+
+
+def users(count: int, calls: int, good: int) -> ArmSums:
+    groups = {user: UnitSums(calls, float(calls if user < good else 0)) for user in range(count)}
+    return ArmSums(count * calls, float(good * calls), float(good * calls), groups)
+
+
+def test_calls_of_the_same_users_are_no_evidence_of_their_own() -> None:
+    """The same shares are harm with one call a user, and undecided with 20 calls of a twentieth of the users."""
+    single, many = of_users((1_000, 1, 800), (200, 1, 120)), of_users((1_000, 1, 800), (10, 20, 6))
+    assert assess(rollout(plan=BY_USER), {(0, "thumb"): single}, False, NOW).phase == "harmful"
+    assert assess(rollout(plan=BY_USER), {(0, "thumb"): many}, False, NOW).phase == "waiting"
+
+
+def test_nothing_is_concluded_of_fewer_than_ten_users() -> None:
+    for count, phase in ((9, "waiting"), (10, "harmful")):
+        found = assess(rollout(plan=BY_USER), {(0, "thumb"): of_users((900, 1, 900), (count, 20, 0))}, False, NOW)
+        assert found.phase == phase, found
+    few = assess(rollout(plan=BY_USER), {(0, "thumb"): of_users((900, 1, 900), (9, 20, 9))}, False, NOW)
+    assert "thumb of 10 users of each arm (has 9)" in few.message
+
+
+def test_the_ratio_of_the_arms_is_tested_by_users() -> None:
+    """A tenth of the executions instead of a twentieth, by 100 users with one call each, or by 5 busy ones."""
+    found = [
+        assess(rollout(plan=BY_USER), {(0, "error_rate"): of_users((900, 1, 900), candidate)}, False, NOW).reason
+        for candidate in ((100, 1, 100), (5, 20, 5))
+    ]
+    assert found == ["sample-ratio", None]

@@ -48,17 +48,27 @@ class Cause(Fact):
     evidence: str
 
 
+GroupChanges = tuple[tuple[int, int, float], ...]
+"""Group (0 to 1,023), and the changes of count and sum of the values of the users, or sessions, whose ids fall into it.
+
+Values of one user are in one group, so that a comparison can count users as independent instead of values.
+"""
+
+
 class ArmChanges(Fact):
     """Changes of count, sum and sum of squares of the values of one arm, on a scale where more is better.
 
     `bounded`: values are between 0 and 1; else they are logarithms of amounts. A corrected value is removed first, so
-    that `n` may be 0 or negative.
+    that `n` may be 0 or negative. `users` and `sessions` have the same changes by
+    groups of them; empty if no execution names one.
     """
 
     n: int
     total: float
     squares: float
     bounded: bool
+    users: GroupChanges = ()
+    sessions: GroupChanges = ()
 
 
 class Losing(Fact):

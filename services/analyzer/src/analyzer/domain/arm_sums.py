@@ -7,14 +7,35 @@ the executions' time, so that each step of a rollout has its own.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import NamedTuple
 
 from analyzer.domain.model import Metric, Reading, Use
 from analyzer.domain.streams.sums import UNIT, Sums, measurement
-from shared.events.quality import ArmChanges, QualityMeasured, Window
+from shared.events.quality import ArmChanges, GroupChanges, QualityMeasured, Window
+from shared.statistics.unit_groups import GROUPS
 
 ARMS = frozenset({"base", "candidate", "unassigned"})
 _WINDOW_S = 10
+
+
+@dataclass(slots=True)
+class GroupedSums:
+    """Sums by groups of users or sessions; an execution without id is a unit by itself."""
+
+    groups: dict[int, Sums] = field(default_factory=dict)
+    named: bool = False
+
+    def replace(self, identity: str | None, reading: Reading) -> None:
+        """Add a reading of the user or session with this id."""
+        self.named = self.named or bool(identity)
+        group = unit_group(identity or reading.facts.execution_id)
+        self.groups.setdefault(group, Sums()).replace(reading.former, reading.value)
+
+    def changes(self) -> GroupChanges:
+        """Return the changes by group; none if no execution had an id."""
+        found = sorted(self.groups.items()) if self.named else ()
+        return tuple((group, sums.n, sums.total / UNIT) for group, sums in found if sums.n or sums.total)
 
 
 class ArmWindow(NamedTuple):
@@ -33,6 +54,8 @@ class ArmValues:
 
     new: Sums = field(default_factory=Sums)
     changes: Sums = field(default_factory=Sums)
+    users: GroupedSums = field(default_factory=GroupedSums)
+    sessions: GroupedSums = field(default_factory=GroupedSums)
     start: float = float("inf")
     end: float = float("-inf")
 
@@ -41,6 +64,8 @@ class ArmValues:
         if reading.value is not None and reading.former is None:
             self.new.add(reading.value)
         self.changes.replace(reading.former, reading.value)
+        self.users.replace(reading.facts.user, reading)
+        self.sessions.replace(reading.facts.session, reading)
         self.start, self.end = min(self.start, reading.at), max(self.end, reading.at)
 
 
@@ -59,9 +84,14 @@ def measured_arms(readings: Iterable[Reading]) -> list[QualityMeasured]:
     return [_event(window, values) for window, values in windows.items()]
 
 
+def unit_group(identity: str) -> int:
+    """Return the group of a user, session or execution: the 32-bit BLAKE2b of its id, modulo 1,024."""
+    return int.from_bytes(blake2b(identity.encode(), digest_size=4).digest()) % GROUPS
+
+
 def _event(window: ArmWindow, values: ArmValues) -> QualityMeasured:
     project, environment, target = window.scope
-    changes = values.changes
+    changes, compared = values.changes, window.arm != "unassigned"
     return QualityMeasured(
         project=project,
         environment=environment,
@@ -78,5 +108,7 @@ def _event(window: ArmWindow, values: ArmValues) -> QualityMeasured:
             total=changes.total / UNIT,
             squares=changes.squares / (UNIT * UNIT),
             bounded=window.metric.kind != "real",
+            users=values.users.changes() if compared else (),
+            sessions=values.sessions.changes() if compared else (),
         ),
     )

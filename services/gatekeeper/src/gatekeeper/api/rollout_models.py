@@ -83,6 +83,7 @@ class MetricVerdictView(DescribedResponse):
     margin: float
     difference: DifferenceView
     verdict: Literal["not-worse", "worse", "undecided", "no-data"]
+    units: int
     unit: Literal["pp", "%"]
 
 

@@ -68,6 +68,7 @@ class MetricVerdict:
     """A guarded metric: the difference candidate minus base, where more is better.
 
     Of shares and scores (`bounded`) 0.01 is one percentage point; of amounts it is the difference of logarithms.
+    `units`: independent users, sessions or executions of the arm that has fewer, up to 1,024 for users and sessions.
     """
 
     name: str
@@ -75,6 +76,7 @@ class MetricVerdict:
     margin: float
     difference: Difference
     verdict: Literal["not-worse", "worse", "undecided", "no-data"]
+    units: int
 
     @property
     def unit(self) -> str:

@@ -9,19 +9,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import expm1, log, log1p
 
-from gatekeeper.domain.rollout import Assessment, Measured, MetricVerdict, Rollout
+from gatekeeper.domain.rollout import Arm, Assessment, Measured, MetricVerdict, Rollout
 from gatekeeper.domain.rollout_plan import ALL, GuardedMetric, Step
 from shared.metric_format import signed
 from shared.statistics.two_arms import ArmSums, Difference, Stratum, compare_arms, log_sample_ratio_evidence
+from shared.statistics.unit_groups import calls_of_unit
 
 ALPHA = 0.05
 _RATIO_EVIDENCE = log(1_000.0)
 _RATIO_TOLERANCE = 1.5
 """A smaller deviation of the candidate's share than by this factor may have harmless causes, such as one busy user."""
-_CALLS_OF_UNIT = {"execution": 1, "session": 5, "user": 20}
-"""Calls of one unit, which get the same arm, that count as one in the test of the ratio."""
+MIN_UNITS = 10
+"""Users, or sessions, of each arm without which nothing is concluded; the database checks it for a step."""
 _OF_EXECUTIONS = ("error_rate", "latency_ms", "input_tokens", "output_tokens", "cost_usd")
 """Metrics that executions have by themselves: feedback may be given more often to one arm."""
+_COMPARED: tuple[Arm, Arm] = ("base", "candidate")
 _NO_SUMS = ArmSums()
 
 
@@ -40,12 +42,12 @@ def assess(rollout: Rollout, measured: Measured, halted: bool, now: datetime) ->
         return Assessment("paused", rollout.message, metrics, arms)
     if halted:
         return Assessment("halted", "promotions are halted: the weights stay until a person resumes", metrics, arms)
-    if mismatch := _ratio_mismatch(rollout, arms):
+    if mismatch := _ratio_mismatch(rollout, measured, arms):
         return Assessment("pause", mismatch, metrics, arms, "sample-ratio")
     if seconds >= plan.no_data_seconds and arms["candidate"] == 0:
         text = f"no execution of the candidate was measured for {seconds:.0f} s"
         return Assessment("pause", text, metrics, arms, "no-data")
-    missing = [*_missing_values(rollout, measured, step), *_undecided(metrics)]
+    missing = [*_missing_values(rollout, measured, step), *_few_units(rollout, metrics), *_undecided(metrics)]
     if seconds < step.min_seconds:
         missing.append(f"{step.min_seconds - seconds:.0f} s of the step's minimum of {step.min_seconds} s")
     if not missing:
@@ -65,18 +67,17 @@ def _verdict(metric: GuardedMetric, measured: Measured, step: Step, harm_alpha: 
     bounded = all(found.bounded for found in sums)
     strata = [Stratum(each.arms.get("base", _NO_SUMS), each.arms.get("candidate", _NO_SUMS)) for each in sums]
     margin = metric.margin / ALL
-    found = compare_arms(strata, bounded, ALPHA)
-    if found.low is None:
-        return MetricVerdict(metric.name, bounded, margin, found, "no-data")
-    harm = compare_arms(strata, bounded, harm_alpha)
-    enough = min(found.base, found.candidate) >= step.min_values
+    compared = compare_arms(strata, bounded)
+    found, harm = compared.bounds(ALPHA), compared.bounds(harm_alpha)
+    if found.low is None or harm.high is None:
+        return MetricVerdict(metric.name, bounded, margin, found, "no-data", compared.units)
+    enough = min(found.base, found.candidate) >= step.min_values and compared.units >= MIN_UNITS
     limit = -margin if bounded else -log1p(margin)
-    assert harm.high is not None
     shown = Difference(found.base, found.candidate, found.mean, found.low, harm.high)
     if enough and harm.high < (0.0 if bounded else limit):
-        return MetricVerdict(metric.name, bounded, margin, shown, "worse")
+        return MetricVerdict(metric.name, bounded, margin, shown, "worse", compared.units)
     is_fine = enough and found.low > limit
-    return MetricVerdict(metric.name, bounded, margin, shown, "not-worse" if is_fine else "undecided")
+    return MetricVerdict(metric.name, bounded, margin, shown, "not-worse" if is_fine else "undecided", compared.units)
 
 
 def _executions(measured: Measured, step: int) -> Mapping[str, int]:
@@ -89,15 +90,26 @@ def _executions(measured: Measured, step: int) -> Mapping[str, int]:
     return dict(counts)
 
 
-def _ratio_mismatch(rollout: Rollout, arms: Mapping[str, int]) -> str | None:
+def _calls_of_unit(measured: Measured, step: int) -> float:
+    """Return how many executions of a step count as one in the test of the ratio: those of one user or session."""
+    found = [
+        calls_of_unit(sums.arms[arm].groups)
+        for (at, name), sums in measured.items()
+        for arm in _COMPARED
+        if at == step and name in _OF_EXECUTIONS and arm in sums.arms
+    ]
+    return max(found, default=1.0)
+
+
+def _ratio_mismatch(rollout: Rollout, measured: Measured, arms: Mapping[str, int]) -> str | None:
     """Return a sentence if the arms got other shares of the executions than the step says, beyond chance."""
     base, candidate = arms["base"], arms["candidate"]
-    share, calls = rollout.weight / ALL, _CALLS_OF_UNIT[rollout.plan.unit]
+    share, calls = rollout.weight / ALL, _calls_of_unit(measured, rollout.step)
     if base + candidate == 0:
         return None
     found = candidate / (base + candidate)
     is_near = share / _RATIO_TOLERANCE <= found <= share * _RATIO_TOLERANCE
-    if is_near or log_sample_ratio_evidence(base // calls, candidate // calls, share) < _RATIO_EVIDENCE:
+    if is_near or log_sample_ratio_evidence(int(base / calls), int(candidate / calls), share) < _RATIO_EVIDENCE:
         return None
     whole = base + candidate
     return f"sample ratio mismatch: the candidate got {candidate} of {whole} executions, instead of {100 * share:g} %"
@@ -107,11 +119,16 @@ def _missing_values(rollout: Rollout, measured: Measured, step: Step) -> list[st
     missing = []
     for metric in rollout.plan.metrics:
         sums = measured.get((rollout.step, metric.name))
-        for arm in ("base", "candidate"):
+        for arm in _COMPARED:
             n = sums.arms.get(arm, _NO_SUMS).n if sums else 0
             if n < step.min_values:
                 missing.append(f"{metric.name} of {step.min_values} executions of the {arm} (has {n})")
     return missing
+
+
+def _few_units(rollout: Rollout, metrics: Sequence[MetricVerdict]) -> list[str]:
+    few = [each for each in metrics if each.verdict != "no-data" and each.units < MIN_UNITS]
+    return [f"{each.name} of {MIN_UNITS} {rollout.plan.unit}s of each arm (has {each.units})" for each in few]
 
 
 def _undecided(metrics: Sequence[MetricVerdict]) -> list[str]:

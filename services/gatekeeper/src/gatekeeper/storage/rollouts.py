@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.rollout import Arm, MetricSums, Rollout
 from gatekeeper.domain.rollout_plan import RolloutPlan, plan_of
-from shared.events.quality import QualityMeasured
+from shared.events.quality import GroupChanges, QualityMeasured
 from shared.statistics.two_arms import ArmSums
+from shared.statistics.unit_groups import GROUPS, UnitSums
 
 _FIELDS = [
     *("id", "decision_id", "proposal_id", "project", "environment", "name", "target", "base_digest"),
@@ -60,10 +61,27 @@ _ADD = text(
          AND :digest = CASE :arm WHEN 'candidate' THEN s.candidate_digest ELSE s.base_digest END
        ON CONFLICT (rollout_id, step, metric, arm) DO UPDATE
        SET n = m.n + excluded.n, total = m.total + excluded.total, squares = m.squares + excluded.squares
-       RETURNING m.rollout_id"""
+       RETURNING m.rollout_id, m.step, (SELECT p.canonical::jsonb ->> 'unit'
+                 FROM gatekeeper.rollouts r
+                 JOIN gatekeeper.rollout_plans p ON (p.project, p.digest) = (r.project, r.plan_digest)
+                 WHERE r.id = m.rollout_id) AS unit"""
+)
+_ADD_GROUPS = text(
+    """INSERT INTO gatekeeper.rollout_unit_groups AS g (rollout_id, step, metric, arm, unit_group, n, total)
+       SELECT :id, :step, :metric, :arm, x.unit_group, x.n, x.total
+       FROM unnest(CAST(:groups AS smallint[]), CAST(:counts AS bigint[]), CAST(:totals AS double precision[]))
+            x (unit_group, n, total)
+       ON CONFLICT (rollout_id, step, metric, arm, unit_group) DO UPDATE
+       SET n = g.n + excluded.n, total = g.total + excluded.total"""
 )
 _SUMS = text(
-    "SELECT step, metric, arm, bounded, n, total, squares FROM gatekeeper.rollout_measurements WHERE rollout_id = :id"
+    """SELECT m.step, m.metric, m.arm, m.bounded, m.n, m.total, m.squares, g.groups, g.counts, g.totals
+       FROM gatekeeper.rollout_measurements m
+       LEFT JOIN (SELECT step, metric, arm, array_agg(unit_group) AS groups, array_agg(n) AS counts,
+                         array_agg(total) AS totals
+                  FROM gatekeeper.rollout_unit_groups WHERE rollout_id = :id GROUP BY step, metric, arm) g
+              USING (step, metric, arm)
+       WHERE m.rollout_id = :id"""
 )
 
 
@@ -118,8 +136,17 @@ class RolloutRepository:
         assert event.arm_sums is not None
         values = {"project": event.project, "environment": event.environment, "name": event.prompt,
                   "target": event.target, "digest": event.identity, "arm": event.arm, "metric": event.metric,
-                  "start": event.window.start, **event.arm_sums.model_dump()}  # fmt: skip
-        found: UUID | None = (await self._conn.execute(_ADD, values)).scalar()
+                  "start": event.window.start,
+                  **event.arm_sums.model_dump(exclude={"users", "sessions"})}  # fmt: skip
+        added = (await self._conn.execute(_ADD, values)).first()
+        if added is None:
+            return None
+        groups = _groups_of(event, added.unit)
+        if groups and event.arm != "unassigned":
+            numbers, counts, totals = (list(column) for column in zip(*groups, strict=True))
+            parts = {"id": added.rollout_id, "step": added.step, "metric": event.metric, "arm": event.arm}
+            await self._conn.execute(_ADD_GROUPS, {**parts, "groups": numbers, "counts": counts, "totals": totals})
+        found: UUID = added.rollout_id
         return found
 
     async def get_measured(self, rollout_id: UUID) -> dict[tuple[int, str], MetricSums]:
@@ -128,9 +155,22 @@ class RolloutRepository:
         bounded: dict[tuple[int, str], bool] = {}
         for row in await self._conn.execute(_SUMS, {"id": rollout_id}):
             key = (row.step, row.metric)
-            arms.setdefault(key, {})[row.arm] = ArmSums(row.n, row.total, row.squares)
+            groups = zip(row.groups or (), row.counts or (), row.totals or (), strict=True)
+            arms.setdefault(key, {})[row.arm] = ArmSums(
+                row.n, row.total, row.squares, {group: UnitSums(n, total) for group, n, total in groups}
+            )
             bounded[key] = row.bounded
         return {key: MetricSums(bounded[key], found) for key, found in arms.items()}
+
+
+def _groups_of(event: QualityMeasured, unit: str) -> GroupChanges:
+    """Return the changes by groups of a plan's unit. Without ids of it, the window's values count as one unit."""
+    sums = event.arm_sums
+    assert sums is not None
+    if unit == "execution":
+        return ()
+    groups = sums.users if unit == "user" else sums.sessions
+    return groups or ((int(event.window.start.timestamp()) % GROUPS, sums.n, sums.total),)
 
 
 def _rollout(row: Row[Any]) -> Rollout:

@@ -27,7 +27,9 @@ def judged_by(facts: ExecutionFacts | ExecutionFactsStruct, evaluator: str | Non
     return ExecutionFactsStruct(
         execution_id=facts.execution_id,
         model=facts.model,
+        arm=facts.arm,
         user=facts.user,
+        session=facts.session,
         input=facts.input,
         outcome=facts.outcome,
         attributes=attributes,

@@ -99,7 +99,8 @@ BEGIN
     END IF;
 END $$;
 
--- Refuse to leave a step before its minimum time, or before each guarded metric has its minimum of values for each arm.
+-- Refuse to leave a step before its minimum time, or before each guarded metric has its minimum of values for each arm,
+-- of at least 10 users or sessions since the start.
 CREATE OR REPLACE FUNCTION gatekeeper.check_rollout_minima(s gatekeeper.rollout_states) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -115,6 +116,12 @@ BEGIN
                    WHERE (x.rollout_id, x.step, x.metric, x.arm) = (s.id, s.step, m ->> 'name', a.arm)
                    AND x.n >= (minima ->> 'min_values')::integer)) THEN
         PERFORM gatekeeper.refuse('step-minimum', 'a guarded metric has fewer values than the step needs');
+    END IF;
+    IF plan ->> 'unit' <> 'execution' AND EXISTS (
+            SELECT FROM jsonb_array_elements(plan -> 'metrics') m, (VALUES ('base'), ('candidate')) a (arm)
+            WHERE 10 > (SELECT count(DISTINCT g.unit_group) FROM gatekeeper.rollout_unit_groups g
+                        WHERE (g.rollout_id, g.metric, g.arm) = (s.id, m ->> 'name', a.arm) AND g.n > 0)) THEN
+        PERFORM gatekeeper.refuse('step-minimum', 'a guarded metric has values of fewer than 10 users or sessions');
     END IF;
 END $$;
 
