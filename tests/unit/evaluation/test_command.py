@@ -92,7 +92,7 @@ def test_reports_are_written_and_the_digest_is_reproducible(invoke: Invoke) -> N
         ((*GOOD, "--min-pass-rate", "nan"), "less than or equal to 1"),
         ((*GOOD, "--min-pass-rate", "1", "--metric", "faithfulness"), "no case has the evaluator faithfulness"),
         ((*GOOD, "--min-pass-rate", "1", "--html", "none/r.html"), "--html: the directory none does not exist"),
-        ((*GOOD, "--min-pass-rate", "1", "--evaluator", "nope"), "--evaluator nope.name: is no evaluator"),
+        ((*GOOD, "--min-pass-rate", "1", "--evaluator", "nope"), "--evaluator nope.name: is not an evaluator"),
         ((*GOOD, "--min-pass-rate", "1", "--evaluator", "length={"), "--evaluator length: must have its parameters"),
         ((*GOOD, "--min-pass-rate", "1", "--evaluator", "length=[1]"), "--evaluator length: must have its parameters"),
         (("dataset", "cases.jsonl"), "cases.jsonl line 1: evaluators: is missing"),
