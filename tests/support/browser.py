@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from tests.support.full_loop import Site
 
 Role = Literal["viewer", "operator", "reviewer", "admin"]
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """Timeout for a page to show something, long enough for a busy machine."""
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _SCREENSHOT_FOLDER = "RATCHET_SCREENSHOTS"
