@@ -13,7 +13,7 @@ from proposer.domain.prompt_homes import PromptHome
 from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
 from proposer.instruction_service import DraftRules, InstructionService
-from proposer.maintenance import expire_stale_candidates
+from proposer.maintenance import expire_drafts, expire_stale_candidates
 from proposer.proposal_service import ProposalService
 from proposer.pull_request_log import PullRequestLog
 from shared.events import CATALOG, Envelope
@@ -70,8 +70,9 @@ class Proposer:
         await delivery.process([record(envelope, offset) for offset, envelope in enumerate(sent)])
 
     async def expire(self) -> None:
-        """Run the periodic job once."""
+        """Run the periodic jobs once."""
         await expire_stale_candidates(self.store, self.service, self.clock)
+        await expire_drafts(self.store, self.clock)
 
     async def emitted(self) -> list[Any]:
         """Return the events in the outbox, oldest first, without requests of bisections."""

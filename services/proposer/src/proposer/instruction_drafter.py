@@ -16,7 +16,7 @@ from proposer.domain.instruction_request import (
     read_edits,
 )
 from proposer.domain.instruction_runs import InstructionRun
-from proposer.instruction_service import EVALUATED_WITHIN, InstructionService
+from proposer.instruction_service import InstructionService
 from proposer.storage.model_calls import ModelSpend
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Json
@@ -33,7 +33,6 @@ _FAILURES = 20
 _UNSUPPORTED = (400, 404, 415, 422)
 """How endpoints refuse a form of output that they don't have."""
 _BACKOFF = timedelta(seconds=30)
-_CALLS_KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +71,9 @@ class InstructionDrafter:
         return True
 
     async def run_all(self) -> None:
-        """Make the calls that are due, and fail runs whose evaluations never ended."""
+        """Make the calls that are due."""
         while await self.draft_next():
             pass
-        now = self._clock.now()
-        async with self._store.begin() as tx:
-            repository = ProposerRepository(tx.conn)
-            await repository.instructions.fail_overdue(now - EVALUATED_WITHIN, now)
-            await repository.failed_answers.delete_expired(now - CANDIDATE_WINDOW)
-            await repository.model_calls.delete_before(now - _CALLS_KEPT)
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -1,9 +1,15 @@
-"""Periodic job: delete expired candidates and update the example sets that contained them."""
+"""Periodic jobs: delete what has expired, and end what was not evaluated in time."""
 
+from datetime import timedelta
+
+from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.instruction_service import EVALUATED_WITHIN
 from proposer.proposal_service import ProposalService
 from proposer.storage.repository import ProposerRepository
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock
+
+_CALLS_KEPT = timedelta(days=400)
 
 
 async def expire_stale_candidates(store: Store, service: ProposalService, clock: Clock) -> None:
@@ -18,3 +24,13 @@ async def expire_stale_candidates(store: Store, service: ProposalService, clock:
         affected = await repository.candidates.delete_expired(clock.now())
         for state in (await repository.prompts.lock_prompts(dict.fromkeys(affected, ""))).values():
             await service.sync_examples(tx, state, None, force=False)
+
+
+async def expire_drafts(store: Store, clock: Clock) -> None:
+    """Fail drafts of instructions whose candidates were not evaluated in time, and delete what they no longer need."""
+    now = clock.now()
+    async with store.begin() as tx:
+        repository = ProposerRepository(tx.conn)
+        await repository.instructions.fail_overdue(now - EVALUATED_WITHIN, now)
+        await repository.failed_answers.delete_expired(now - CANDIDATE_WINDOW)
+        await repository.model_calls.delete_before(now - _CALLS_KEPT)
