@@ -13,6 +13,7 @@ from ratchet.tables.json_document import Row, from_list, rows_of
 from ratchet.tables.rows import BATCH, Advance, Batch, Omissions, Unit
 
 _Shape = Literal["lines", "values", "array", "document"]
+_JSON_LINES = frozenset({".jsonl", ".ndjson"})
 _HEAD = 1 << 18
 _CHUNK = 1 << 20
 _BETWEEN = re.compile(r"[\s,]*")
@@ -35,7 +36,7 @@ class Json:
         with content.text(self._encoding, "\n") as text:
             head = text.read(_HEAD)
         self._shape = _shape(head)
-        if self._shape in ("lines", "values"):
+        if self._shape == "values" or (self._shape == "lines" and content.suffix not in _JSON_LINES):
             self._unwrap()
         if self._shape != "lines":
             self.unit = "row"

@@ -181,3 +181,14 @@ def _workbook(rows: list[list[Any]]) -> bytes:
         book.active.append(row)
     book.save(content)
     return content.getvalue()
+
+
+@pytest.mark.parametrize("name", ["one.jsonl", "one.ndjson", "one.jsonl.gz"])
+def test_a_single_line_is_one_row_of_a_file_of_lines(tmp_path: Path, name: str) -> None:
+    line = b'{"target": "bot", "messages": [{"role": "user"}, {"role": "assistant"}], "usage": {"input": 1}}\n'
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(line) if name.endswith(".gz") else line)
+    assert cells(open_table(path), "target") == ([1], [("bot",)])
+    document = tmp_path / "one.json"
+    document.write_bytes(line)
+    assert cells(open_table(document), "role")[1] == [("user",), ("assistant",)]
