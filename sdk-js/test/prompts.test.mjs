@@ -168,3 +168,18 @@ test("events are read across chunks and line ends", async () => {
 test("an endless event ends the stream", async () => {
   await assert.rejects(eventsOf(streamOf(`data: ${"x".repeat(1_100_000)}`)), /too long/);
 });
+
+test("what is served is reported, and why a version is not", async (t) => {
+  const { server, client } = await start(t, { [`GET /v1/prompts/${NAME}`]: live(GOOD) });
+  const reported = () => server.reports.at(-1)?.prompts[0] ?? {};
+  await client.prompt(NAME, { default: "Default." });
+  await eventually(() => reported().sequence === 7);
+  assert.deepEqual(reported(), { name: NAME, sequence: 7, digest: GOOD.digest });
+  assert.match(server.reports[0].sdk, /^javascript\//);
+  await eventually(() => server.streams.size);
+  server.push({ ...FORGED, sequence: 8 });
+  await eventually(() => reported().refusal);
+  assert.equal(reported().refused_sequence, 8);
+  server.push(NEWER);
+  await eventually(() => reported().sequence === 8 && !reported().refusal);
+});

@@ -50,8 +50,8 @@ CONVENTIONAL = _words(
 GLOSSARY = _words(
     """
     acceptance annotation annotation_tasks audit bisection bisections cases dataset_cases datasets decisions erasure
-    erasures evaluation evaluations executions grants judges keys messages metrics operations people prompts proposals
-    quality regressions rollouts session sessions sources tool_calls topics
+    erasures evaluation evaluations executions grants instances judges keys messages metrics operations people prompts
+    proposals quality regressions rollouts session sessions sources tool_calls topics
     """
 )
 """Nouns of docs/glossary.md and of the API: in every member a module of this name is about the same concept."""

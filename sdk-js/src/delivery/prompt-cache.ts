@@ -8,6 +8,19 @@ import { verified, type LivePrompt, type Trust, type UntrustedPrompt } from "./v
 
 const MAX_DEFAULTS = 1_000;
 
+/** What is served of a prompt, in the form of the API's reports. Without `sequence` it is the app's own default. */
+export type PromptReport = {
+  name: string;
+  sequence?: number;
+  digest?: string;
+  candidate_digest?: string;
+  weight?: number;
+  refused_sequence?: number | null;
+  refusal?: string;
+};
+
+type Refusal = { readonly sequence: number | null; readonly reason: string };
+
 export class PromptCache {
   readonly #live = new Map<string, LivePrompt>();
   readonly #payloads = new Map<string, string>();
@@ -16,6 +29,10 @@ export class PromptCache {
   readonly #report: Report;
   #trust: Trust;
   #last: Promise<unknown> = Promise.resolve();
+  /** The newest version of a name that is not served, if its sequence is known, and why. */
+  readonly #refusals = new Map<string, Refusal>();
+  /** Called when a version turns out to be incompatible with the app's default. */
+  onRefusal: () => void = () => undefined;
   /** The number of versions from the server that were not trusted or not compatible with the app. */
   refused = 0;
 
@@ -30,6 +47,11 @@ export class PromptCache {
   /** Trust these keys, unless others are trusted already. */
   pin(keys: ReadonlyMap<string, string>): void {
     if (!this.trustsKeys) this.#trust = { ...this.#trust, keys };
+  }
+
+  /** Return what is served of these names. */
+  report(names: readonly string[]): PromptReport[] {
+    return names.map((name) => reportOf(name, this.#live.get(name), this.#refusals.get(name)));
   }
 
   /** Serve a prompt from now on if it is one of `names` and trusted; return whether it is. One at a time. */
@@ -60,9 +82,11 @@ export class PromptCache {
         `${name} ${live.sequence}`,
         `the live version of ${name} is not served: unlike the app's default ${incompatible.join("; ")}`,
       )
-    )
+    ) {
       this.refused += 1;
-    else if (unused.length)
+      this.#refusals.set(name, { sequence: live.sequence, reason: `unlike the app's default: ${incompatible.join("; ")}` });
+      this.onRefusal();
+    } else if (unused.length)
       this.#once(
         `${name} ${live.sequence}`,
         `the live version of ${name} does not use ${unused.join(", ")} of the app's default`,
@@ -105,9 +129,12 @@ export class PromptCache {
       };
       this.#live.set(name, live);
       this.#payloads.set(name, text);
+      this.#refusals.delete(name);
       return true;
     } catch (error) {
       this.refused += 1;
+      const sequence = isObject(payload) && isSequence(payload.sequence) ? payload.sequence : null;
+      this.#refusals.set(name, { sequence, reason: (error as UntrustedPrompt).message });
       const message = `a version of ${name} is not served: ${(error as UntrustedPrompt).message}`;
       this.#once(message, message, "prompt-untrusted");
       return false;
@@ -128,6 +155,20 @@ export class PromptCache {
     }
     return true;
   }
+}
+
+function isSequence(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function reportOf(name: string, live: LivePrompt | undefined, refusal: Refusal | undefined): PromptReport {
+  const found: PromptReport = { name };
+  if (live && refusal?.sequence !== live.sequence) {
+    [found.sequence, found.digest] = [live.sequence, live.digest];
+    if (live.arms) [found.candidate_digest, found.weight] = [live.arms.digest, live.arms.weight];
+  }
+  if (refusal) [found.refused_sequence, found.refusal] = [refusal.sequence, refusal.reason.slice(0, 500) || "refused"];
+  return found;
 }
 
 /** Return what a call gets of a live prompt, and its arm; no arm where no rollout is going on. */

@@ -8,6 +8,7 @@ import { RequestFailed, type Report } from "../errors.js";
 import { isMisconfigured, secondsOf } from "../sending/outcomes.js";
 import { pause } from "../sending/sender.js";
 import { serverEvents } from "./event-stream.js";
+import { InstanceReporter } from "./instance-reporter.js";
 import type { PromptCache } from "./prompt-cache.js";
 import { jittered, PromptFetcher, UnexpectedStatus, type ServerOptions } from "./prompt-fetcher.js";
 
@@ -27,6 +28,7 @@ export class Subscriber {
   readonly #names = new Set<string>();
   readonly #firsts = new Map<string, Promise<void>>();
   readonly #fetcher: PromptFetcher;
+  readonly #reporter: InstanceReporter;
   readonly #reported = new Set<string>();
   #connection = new AbortController();
   #wake: () => void = () => undefined;
@@ -35,6 +37,7 @@ export class Subscriber {
   constructor(server: ServerOptions & { readonly instance: string }, cache: PromptCache, report: Report) {
     [this.#server, this.#cache, this.#report] = [server, cache, report];
     this.#fetcher = new PromptFetcher(server, cache, this.#names);
+    this.#reporter = new InstanceReporter(server, cache, this.#names);
   }
 
   /** Follow a name; the promise resolves after the first answer, at once for a name that is followed already. */
@@ -58,6 +61,7 @@ export class Subscriber {
   close(): void {
     this.#closed = true;
     this.#fetcher.stop();
+    this.#reporter.close();
     this.#reconnect();
   }
 
@@ -98,7 +102,9 @@ export class Subscriber {
       const response = await this.#open(connection.signal, names);
       const wanted = new Set(names);
       for await (const event of serverEvents(response, onChunk)) {
-        if (event.type === "prompt" && (await this.#cache.accept(JSON.parse(event.data), wanted))) this.#fetcher.stop();
+        if (event.type !== "prompt") continue;
+        if (await this.#cache.accept(JSON.parse(event.data), wanted)) this.#fetcher.stop();
+        this.#reporter.reportSoon();
       }
     } catch (error) {
       throw silent ? new Silence("nothing was received for 45 s") : error;
@@ -117,7 +123,10 @@ export class Subscriber {
       redirect: "manual",
       headers: { accept: "text/event-stream", authorization: `Bearer ${key}`, "x-ratchet-instance": instance },
     });
-    if (response.status === 200 && response.body) return response.body;
+    if (response.status === 200 && response.body) {
+      this.#reporter.connected(response.headers.get("x-ratchet-stream"));
+      return response.body;
+    }
     await response.body?.cancel();
     throw new UnexpectedStatus(response.status, secondsOf(response.headers.get("retry-after")));
   }

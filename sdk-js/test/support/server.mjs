@@ -5,12 +5,16 @@ export const ok = (items) => ({ results: items.map((item) => ({ id: item.id, sta
 
 /** Start a server. `answers` maps "POST /v1/feedback" to a function (request, items) → [status, body, headers]. */
 export async function fakeServer(t, answers = {}) {
-  const found = { requests: [], effects: new Map(), streams: new Set(), answers };
+  const found = { requests: [], effects: new Map(), streams: new Set(), reports: [], answers };
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
     const path = request.url.split("?")[0];
+    if (path.startsWith("/v1/instances/")) {
+      found.reports.push(JSON.parse(body));
+      return void response.writeHead(204).end();
+    }
     const sent = {
       method: request.method,
       url: request.url,

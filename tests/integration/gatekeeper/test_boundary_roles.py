@@ -18,7 +18,7 @@ ROLES = ("ratchet_collector", "ratchet_analyzer", "ratchet_proposer", "ratchet_e
 ONE, TWO = document("One"), document("Two")
 NO_RIGHT = {"42501"}
 
-_MESSAGING = ("outbox", "inbox", "dead_letters", "relay_lease", "subscriptions", "consumed_positions")
+_MESSAGING = ("outbox", "inbox", "dead_letters", "relay_lease", "subscriptions", "consumed_positions", "sdk_instances")
 _ADDED = (
     "evaluation_requests",
     "prompt_versions",

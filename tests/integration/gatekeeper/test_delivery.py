@@ -3,28 +3,25 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatekeeper.app import build_app
 from gatekeeper.delivery.hub import Frame, Hub, StreamClient
 from gatekeeper.delivery.live_sync import LiveSync
 from gatekeeper.delivery.notifier import Notification, listen
-from ratchet_local.ports import free_port
 from shared.auth.keys import KeyStore
 from shared.events import Envelope, new_id
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import SystemClock
 from tests.support.databases import as_role
 from tests.support.eventually import eventually
-from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
+from tests.support.gatekeeper import World, digest, document, few_shot, serving, settings_for, world
 from tests.support.messaging import async_dsn
 from tests.support.streams import nothing_live
 
@@ -58,19 +55,6 @@ async def test_list_shows_versions_deployed_outside_ratchet_as_unreviewed(gate: 
     [item] = (await gate.ask("maker_key", "GET", "/v1/prompts")).json()["items"]
     assert item["live"]["digest"] == digest(ONE)
     assert {seen["digest"]: seen["reviewed"] for seen in item["observed"]} == {digest(ONE): True, digest(TWO): False}
-
-
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a real socket, without Kafka."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    server.force_exit = True
-    await task
 
 
 async def events(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
@@ -141,35 +125,6 @@ async def unread_stream(url: str, key: str) -> AsyncIterator[asyncio.StreamReade
             pass
         yield reader
         writer.close()
-
-
-async def test_status_shows_what_each_instance_was_sent(gate: World) -> None:
-    await gate.promote(ONE)
-    headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
-
-    async def instances() -> list[dict[str, Any]]:
-        return list((await gate.ask("maker_key", "GET", "/v1/instances")).json()["items"])
-
-    async with (
-        serving(gate.app) as url,
-        httpx.AsyncClient(base_url=url, headers=headers) as client,
-        client.stream("GET", "/v1/stream?names=greeting,other", headers={"X-Ratchet-Instance": "web-1-77"}),
-        client.stream("GET", "/v1/stream", headers={"X-Ratchet-Instance": "x" * 101}),
-    ):
-        [unnamed, served, other] = await eventually(lambda: _served(instances))
-        assert served.pop("since") > "2026"
-        assert served == {"instance": "web-1-77", "name": "greeting", "sequence": 1, "digest": digest(ONE)}
-        assert (other["name"], other["sequence"], other["digest"]) == ("other", None, None)
-        assert (unnamed["instance"], unnamed["name"]) == (None, "greeting")
-    await eventually(lambda: gate.app.state.hub.size == 0)
-    answer = (await gate.ask("maker_key", "GET", "/v1/instances")).json()
-    assert (answer["connected"], answer["items"]) == (0, [])
-
-
-async def _served(instances: Callable[[], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
-    """Return the listed instances once both clients have been sent the prompt."""
-    found = await instances()
-    return found if [item["digest"] for item in found].count(digest(ONE)) == 2 else []
 
 
 @asynccontextmanager

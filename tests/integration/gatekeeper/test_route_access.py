@@ -25,6 +25,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/prompts/{name}/observed/{digest}/review"): ("reviewer_key", "admin_key"),
     ("GET", "/v1/versions/{digest}"): ("maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/instances"): ("maker_key", "reviewer_key", "admin_key"),
+    ("PUT", "/v1/instances/{instance}"): ("ingest_key", "maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/signing-keys"): LABELS,
     ("GET", "/v1/keys"): ("maker_key", "reviewer_key", "admin_key"),
@@ -84,7 +85,7 @@ async def test_every_key_on_every_route(stage: World) -> None:
     await stage.arrive(event)
     filled = {
         "name": "greeting", "proposal_id": proposal["id"], "grant_id": str(uuid4()), "letter_id": str(uuid4()),
-        "consumer": "none",
+        "consumer": "none", "instance": "web-1",
         "rollout_id": await open_rollout(stage),
         "key_id": "none",
         "digest": event.example_sets[0].examples[0].digest,
@@ -127,6 +128,7 @@ def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
         "/v1/grants": {"name": "greeting", "slot": "shots", "count": 9, "per_hour": 9, "expires_at": later()},
         "/v1/keys": {"subject": "mine", "scopes": ["read"]},
         "/v1/sign-in-links": {"subject": "maker", "role": "admin"},
+        "/v1/instances/{instance}": {"sdk": "python/1", "prompts": []},
         "/v1/ops/gatekeeper/republish": {},
     }
     return bodies.get(path, {"reason": "r"})

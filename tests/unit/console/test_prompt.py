@@ -29,7 +29,7 @@ def managed(api: FakeServices) -> None:
     api.answers |= {
         "/v1/prompts": {"items": [{"name": "answer", "live": live, "elsewhere": [], "observed": [seen]}], "next": None},
         "/v1/prompts/answer/versions": {"items": history, "next": None, "previous": OTHER},
-        "/v1/instances": {"gatekeeper": "g", "connected": 0, "items": []},
+        "/v1/instances": {"gatekeeper": "g", "connected": 0, "prompts": [], "items": [], "unreported": []},
     }
     for digest, words in WORDS.items():
         document = from_text(words).to_dict()
@@ -138,16 +138,31 @@ async def test_reviewed_versions_are_collapsed(api: FakeServices) -> None:
     assert "Mark as reviewed" not in page
 
 
-async def test_processes_show_their_version_and_unavailable_services_are_named(api: FakeServices) -> None:
+async def test_instances_show_what_they_serve_and_why_not(api: FakeServices) -> None:
     managed(api)
-    rows = [
-        {"instance": name, "name": "answer", "sequence": sequence, "digest": DIGEST, "since": NOW}
-        for name, sequence in (("web-1", 2), ("web-2", 1), ("web-1", 2), (None, None))
-    ]
-    api.answers["/v1/instances"]["items"] = [*rows, {**rows[0], "name": "other", "instance": "web-9"}]
+    about = {"name": "answer", "sequence": 2, "digest": DIGEST, "refusal": None, "reported_at": NOW, "state": "serving"}
+    api.answers["/v1/instances"] = {
+        "prompts": [{"name": "answer", "sequence": 2, "instances": 4, "serving": 2, "stale": 1, "refusing": 1}],
+        "items": [
+            {**about, "instance": "web-1"},
+            {**about, "instance": "web-2", "sequence": 1, "state": "stale"},
+            {
+                **about,
+                "instance": "web-3",
+                "sequence": None,
+                "digest": None,
+                "state": "refusing",
+                "refusal": "needs <b>",
+            },
+            {**about, "instance": "web-9", "name": "other"},
+        ],
+        "unreported": [{"instance": None, "name": "answer", "sequence": 2, "digest": DIGEST, "since": NOW}],
+    }
     page = (await page_of(api)).text
-    assert page.index("unnamed") < page.index("web-2") < page.index("web-1"), "outdated processes come first"
-    assert "× 2" in page
+    assert "2 of 4 instances serve number 2" in page
+    assert page.index("web-3") < page.index("web-2") < page.index("unnamed") < page.index("web-1"), "problems first"
+    assert "needs &lt;b&gt;" in page
+    assert "the app&#39;s own text" in page or "the app's own text" in page
     assert "web-9" not in page
     api.answers["/v1/instances"] = None
     assert "Not available now" in (await page_of(api)).text
@@ -173,7 +188,7 @@ async def test_first_version_has_no_previous_version(api: FakeServices) -> None:
 async def test_unknown_name_is_not_found(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [], "next": None}
     api.answers["/v1/prompts/no/one/versions"] = {"items": [], "next": None, "previous": None}
-    api.answers["/v1/instances"] = {"items": []}
+    api.answers["/v1/instances"] = {"prompts": [], "items": [], "unreported": []}
     answer = await page_of(api, "/prompts/no%2Fone")
     assert answer.status_code == 404
     assert api.queries("/v1/prompts")[0]["name"] == "no/one"

@@ -13,6 +13,7 @@ from ratchet.cli import (
     evaluation_rules,
     executions,
     imports,
+    instances,
     keys,
     metrics,
     operations,
@@ -83,6 +84,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(imports.import_file)
+app.command("instances")(instances.list_instances)
 app.add_typer(annotation.annotation, name="annotation")
 app.add_typer(decisions.grants, name="grants")
 app.add_typer(evaluation_rules.evaluation_rules, name="evaluation-rules")

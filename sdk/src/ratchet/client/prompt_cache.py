@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ratchet.client.arms import Units, assign_arm
@@ -12,6 +12,9 @@ from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
 from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
+
+MAX_SEQUENCE = 2**53
+"""Sequences beyond this are not numbers in every language."""
 
 
 class PromptCache:
@@ -28,6 +31,10 @@ class PromptCache:
         self._refused = 0
         self._warned: set[tuple[str, str]] = set()
         self._scanned: dict[str, str] = {}
+        self._refusals: dict[str, tuple[int | None, str]] = {}
+        """The newest version of a name that is not served, if its sequence is known, and why."""
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Called, in any thread, when a version turns out to be incompatible with the app's default."""
 
     @property
     def trusts_keys(self) -> bool:
@@ -72,6 +79,9 @@ class PromptCache:
         unused = sorted(own.variables.keys() - live.prompt.variables.keys())
         if (incompatible or unused) and self._is_unreported(name, live.sequence, bool(incompatible)):
             _log_incompatibility(name, incompatible, unused)
+            if incompatible:
+                self._refuse(name, live.sequence, "unlike the app's default: " + "; ".join(incompatible))
+                self.on_refusal()
         return self._served(name, None if incompatible else live, own, target or live.target, note, arm)
 
     def accept(self, payload: object, names: frozenset[str]) -> bool:
@@ -85,6 +95,11 @@ class PromptCache:
             log.error("ratchet: a version of %s is not served: %s", visible(name), visible(str(error)))
             return False
         return True
+
+    def report(self, names: Iterable[str]) -> list[dict[str, object]]:
+        """Return what is served of these names, in the form of the API's reports; see `InstanceReporter`."""
+        with self._lock:
+            return [_report_of(name, self._live.get(name), self._refusals.get(name)) for name in names]
 
     def default(self, name: str, default: Default) -> Prompt:
         """Return the parsed default; a text or file is read once. Raises PromptError or OSError."""
@@ -137,11 +152,36 @@ class PromptCache:
                 return
             try:
                 live = verified(payload, self._trust, self._live.get(name))
-            except UntrustedPrompt:
+            except UntrustedPrompt as error:
                 self._refused += 1
+                self._refusals[name] = (_sequence_of(payload), str(error))
                 raise
             self._trust = self._trust.pinned(live)
             self._live[name], self._payloads[name] = live, payload
+            self._refusals.pop(name, None)
+
+    def _refuse(self, name: str, sequence: int, reason: str) -> None:
+        with self._lock:
+            current = self._live.get(name)
+            if current is not None and current.sequence == sequence:
+                self._refusals[name] = (sequence, reason)
+
+
+def _sequence_of(payload: object) -> int | None:
+    sequence = payload.get("sequence") if isinstance(payload, Mapping) else None
+    return sequence if type(sequence) is int and 0 <= sequence <= MAX_SEQUENCE else None
+
+
+def _report_of(name: str, live: LivePrompt | None, refusal: tuple[int | None, str] | None) -> dict[str, object]:
+    found: dict[str, object] = {"name": name}
+    is_served = live is not None and (refusal is None or refusal[0] != live.sequence)
+    if live is not None and is_served:
+        found |= {"sequence": live.sequence, "digest": live.prompt.digest}
+        if live.arms is not None:
+            found |= {"candidate_digest": live.arms.prompt.digest, "weight": live.arms.weight}
+    if refusal is not None:
+        found |= {"refused_sequence": refusal[0], "refusal": visible(refusal[1])[:500] or "refused"}
+    return found
 
 
 def _of_arm(live: LivePrompt | None, units: Units) -> tuple[LivePrompt | None, str | None]:

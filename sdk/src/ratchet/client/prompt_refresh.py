@@ -33,6 +33,7 @@ class SubscriberThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = self._warned = False
+        cache.on_refusal = self._report
 
     def follow(self, name: str) -> "Future[None]":
         """Follow a name. The future is done when the server answered for it or can't be reached.
@@ -66,6 +67,12 @@ class SubscriberThread:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._subscriber.changed.set)
+
+    def _report(self) -> None:
+        """Report soon what is served; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._subscriber.reporter.changed.set)
 
     def _start(self) -> bool:
         """Start the thread if needed; return whether it runs. Otherwise the next `follow` tries again."""

@@ -1,6 +1,7 @@
 """Limits of size and time for responses and streams."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -36,13 +37,22 @@ async def get(
     client: httpx.AsyncClient, path: str, seconds: float, headers: Mapping[str, str] | None = None
 ) -> BoundedResponse:
     """Return the response to a GET within `seconds`. Raises TimeoutError, ResponseTooLarge or httpx.HTTPError."""
-    async with asyncio.timeout(seconds), client.stream("GET", path, headers=headers) as response:
-        body = bytearray()
+    return await _bounded(client.build_request("GET", path, headers=headers), client, seconds)
+
+
+async def put(client: httpx.AsyncClient, path: str, seconds: float, body: object) -> BoundedResponse:
+    """Return the response to a PUT of `body` as JSON within `seconds`. Raises what `get` raises."""
+    return await _bounded(client.build_request("PUT", path, json=body), client, seconds)
+
+
+async def _bounded(request: httpx.Request, client: httpx.AsyncClient, seconds: float) -> BoundedResponse:
+    async with asyncio.timeout(seconds), contextlib.aclosing(await client.send(request, stream=True)) as response:
+        content = bytearray()
         async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_BYTES:
+            content += chunk
+            if len(content) > MAX_BYTES:
                 raise ResponseTooLarge("the response is too long")
-        return BoundedResponse(response.status_code, bytes(body), dict(response.headers))
+        return BoundedResponse(response.status_code, bytes(content), dict(response.headers))
 
 
 class BoundedEvents(httpx.AsyncByteStream):

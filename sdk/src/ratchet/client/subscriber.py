@@ -24,6 +24,7 @@ from ratchet.client.prompt_verification import trusted_keys
 from ratchet.client.response_limits import BoundedEvents, UnexpectedStatus, get
 from ratchet.client.sender import pause
 from ratchet.client.sender_log import LogThrottle
+from ratchet.client.serving_reports import InstanceReporter
 from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
@@ -32,9 +33,7 @@ Transport = Callable[[], httpx.AsyncClient]
 
 _WORKING_AFTER_S = 5.0
 """Seconds after which a stream counts as working."""
-
 _MAX_DOUBLINGS = 6
-
 MAX_NAMES = 200
 """Names of prompts that one stream request may list."""
 
@@ -59,6 +58,7 @@ class LiveSubscriber:
         self._instance, self._asked = instance, asked
         self._throttle = LogThrottle()
         self._poller = poller or Poller(cache, options.timeout)
+        self.reporter = InstanceReporter(cache, instance, options.timeout)
         self._warned_many = False
         self.changed = asyncio.Event()
         self.closed = False
@@ -108,10 +108,11 @@ class LiveSubscriber:
                 await asyncio.wait_for(self.changed.wait(), seconds)
 
     async def _listen(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
-        """Receive pushed and polled versions of these names; until cancelled."""
+        """Receive pushed and polled versions of these names, and report what is served; until cancelled."""
         async with asyncio.TaskGroup() as both:
             both.create_task(self._poller.run(client, names))
             both.create_task(self._stream(client, names))
+            both.create_task(self.reporter.run(client, names))
 
     async def _stream(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
         """Receive pushed versions of these names; reconnect after every failure."""
@@ -162,11 +163,14 @@ class LiveSubscriber:
             if response.status_code != 200:
                 raise UnexpectedStatus(response.status_code, retry_after(response.headers))
             self._throttle.reset()
+            self.reporter.connected(response.headers.get("x-ratchet-stream"))
             chunks = cast(httpx.AsyncByteStream, response.stream)
             response.stream = BoundedEvents(chunks, self._stop_polling_after(_WORKING_AFTER_S))
             async for event in EventSource(response).aiter_sse():
-                if event.event == "prompt" and self._cache.accept(json.loads(event.data), names):
-                    self._poller.pause()
+                if event.event == "prompt":
+                    if self._cache.accept(json.loads(event.data), names):
+                        self._poller.pause()
+                    self.reporter.changed.set()
         finally:
             await response.aclose()
 

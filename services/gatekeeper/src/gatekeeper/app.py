@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.api.audit import audit_router
 from gatekeeper.api.evaluations import evaluations_router
 from gatekeeper.api.grants import grants_router
+from gatekeeper.api.instances import instances_router
 from gatekeeper.api.keys import keys_router
 from gatekeeper.api.kill_switch import kill_switch_router
 from gatekeeper.api.live_delivery import delivery_router
@@ -27,7 +28,7 @@ from gatekeeper.handlers.erasures import erasure_handler
 from gatekeeper.handlers.evaluations import EvaluationHandlers
 from gatekeeper.handlers.observations import on_observed
 from gatekeeper.handlers.proposals import ProposalHandlers
-from gatekeeper.maintenance import REFRESH_S, refresh_stale_evaluations
+from gatekeeper.maintenance import FORGET_S, REFRESH_S, forget_ended_instances, refresh_stale_evaluations
 from gatekeeper.settings import GatekeeperSettings
 from gatekeeper.use_cases.decisions import DecisionTerms
 from gatekeeper.use_cases.kill_switch import KillSwitch, reserved_engine
@@ -62,6 +63,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     background: list[Background] = [
         lambda: live_sync.poll(settings.poll_seconds),
         lambda: monitor.run(settings.rollout_seconds),
+        lambda: run_every(FORGET_S, lambda: forget_ended_instances(platform.store, hub)),
         switch.keep_connected,
         lambda: run_every(REFRESH_S, lambda: _refresh(units)),
     ]
@@ -74,7 +76,8 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         broadcasts=_broadcasts(live_sync),
         routers=(
             *_prompt_routers(settings, reader, units, notifier),
-            delivery_router(reader, hub, settings.instance),  # after routes below a prompt: its names match any path
+            delivery_router(reader, hub),  # after routes below a prompt: its names match any path
+            instances_router(platform.store, hub, settings.instance),
             kill_switch_router(reader, switch),
             audit_router(platform.engine, signer, switch),
             *_people_routers(settings, reader, units),

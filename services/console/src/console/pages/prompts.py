@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.domain.client_processes import processes
+from console.domain.client_instances import prompt_delivery
 from console.domain.prompt_edits import fields, kept
 from console.domain.prompt_history import (
     observed_versions,
@@ -86,7 +86,7 @@ async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HT
         rollback_choices=choices,
         back=rollback_preview(known, live, first),
         observed=observed_versions(it["observed"], known, live),
-        processes=processes(instances["items"], name, it["live"]) if instances else None,
+        delivery=prompt_delivery(instances, name) if instances else None,
         text=fields(known[live]) if live in known else None,
         rest=kept(known[live]) if live in known else None,
     )

@@ -1,16 +1,14 @@
-"""HTTP API of delivery: one live prompt with its ETag, the stream of changes, and the connected clients."""
+"""HTTP API of delivery: one live prompt with its ETag, and the stream of changes."""
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import asdict
-from itertools import chain, islice
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.api.prompt_models import DeliveryList, LivePromptView
+from gatekeeper.api.prompt_models import LivePromptView
 from gatekeeper.api.prompt_names import NameInPath, stored_name
 from gatekeeper.delivery.hub import Frame, Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey, live_frame
 from gatekeeper.storage.live_versions import LiveVersionRepository
@@ -23,23 +21,23 @@ from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
-Reader = Annotated[Principal, Depends(require("read"))]
 _MAX_NAMES = 200
-_MAX_ROWS = 1000
 _RETRY = {"Retry-After": "30"}
-_INSTANCE = re.compile(r"[\x20-\x7e]{1,100}")
+INSTANCE = re.compile(r"[\x20-\x7e]{1,100}")
+"""Names that clients may give themselves."""
+STREAM_HEADER = "x-ratchet-stream"
+"""The id of a stream, which a client's report names: at the stream's end the client is gone."""
 
 
-def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: float = KEEP_ALIVE_S) -> APIRouter:
-    """Return the routes `GET /v1/prompts/{name}`, `GET /v1/stream` and `GET /v1/instances`.
+def delivery_router(engine: AsyncEngine, hub: Hub, keep_alive: float = KEEP_ALIVE_S) -> APIRouter:
+    """Return the routes `GET /v1/prompts/{name}` and `GET /v1/stream`.
 
-    `instance`: the name of this gatekeeper. `keep_alive`: seconds of silence after which a stream gets a comment.
+    `keep_alive`: seconds of silence after which a stream gets a comment.
     """
-    reads, stream = _read_routes(engine, hub, instance), _stream_route(engine, hub, keep_alive)
-    return combine_routers(reads, stream)
+    return combine_routers(_prompt_route(engine), _stream_route(engine, hub, keep_alive))
 
 
-def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
+def _prompt_route(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
     @router.get(
@@ -60,16 +58,6 @@ def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
         if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(found[0].model_dump_json(), headers=headers, media_type="application/json")
-
-    @router.get("/instances", responses=described_by(DeliveryList))
-    async def instances(principal: Reader) -> dict[str, Any]:
-        """Return the clients of this gatekeeper instance with what each was last sent of each prompt, and when.
-
-        `connected` counts all clients; `items` has at most 1,000 rows. Whether an app accepted a version is not known.
-        """
-        clients = hub.clients((principal.project, principal.environment))
-        rows = islice(chain.from_iterable(client.statuses() for client in clients), _MAX_ROWS)
-        return {"gatekeeper": instance, "connected": len(clients), "items": [asdict(row) for row in rows]}
 
     return router
 
@@ -101,7 +89,9 @@ def _stream_route(engine: AsyncEngine, hub: Hub, keep_alive: float) -> APIRouter
             raise Problem(429, "too-many-streams", "This key has too many open streams", headers=_RETRY) from None
         except TooManyStreams:
             raise Problem(503, "too-many-streams", "This instance has too many open streams", headers=_RETRY) from None
-        return event_stream_response(_stream(engine, hub, scope, client, keep_alive))
+        response = event_stream_response(_stream(engine, hub, scope, client, keep_alive))
+        response.headers[STREAM_HEADER] = str(client.stream_id)
+        return response
 
     return router
 
@@ -109,7 +99,7 @@ def _stream_route(engine: AsyncEngine, hub: Hub, keep_alive: float) -> APIRouter
 def _instance_name(request: Request) -> str | None:
     """Return the name that the client gives itself, if it is at most 100 printable ASCII characters."""
     given = request.headers.get("x-ratchet-instance", "")
-    return given if _INSTANCE.fullmatch(given) else None
+    return given if INSTANCE.fullmatch(given) else None
 
 
 async def _stream(

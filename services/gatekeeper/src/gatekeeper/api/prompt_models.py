@@ -148,21 +148,3 @@ class ArchivedPromptView(DescribedResponse):
 
     name: str
     archived: ArchivalView
-
-
-class DeliveryView(DescribedResponse):
-    """What a client was last sent of one prompt, and when; before that, when it connected."""
-
-    instance: str | None
-    name: str | None
-    sequence: int | None
-    digest: str | None
-    since: datetime
-
-
-class DeliveryList(DescribedResponse):
-    """The clients of one gatekeeper: `connected` counts all, `items` has at most 1,000 rows."""
-
-    gatekeeper: str
-    connected: int
-    items: list[DeliveryView]

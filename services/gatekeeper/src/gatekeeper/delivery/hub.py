@@ -6,10 +6,12 @@ that was not read, and beyond that everything pending is dropped, and what is li
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID, uuid4
 from weakref import WeakSet
 
 from shared.events.promotion import PromptLive
@@ -19,6 +21,8 @@ from shared.web.event_stream import KEEP_ALIVE, wait_for_event
 Scope = tuple[str, str]
 """A project and an environment."""
 
+_MOST_ENDED = 20_000
+"""Ended streams that are remembered while the database does not answer; the reports of earlier ones expire."""
 MAX_PENDING = 65_536
 """Bytes that are kept for a client that has not read what was sent before."""
 
@@ -78,6 +82,7 @@ class StreamClient:
     instance: str | None
     key_id: str
     _now: Callable[[], datetime]
+    stream_id: UUID = field(default_factory=uuid4)
     _connected_at: datetime = field(init=False)
     _pending: dict[str, Frame] = field(default_factory=dict)
     _enqueued: dict[str, int] = field(default_factory=dict)
@@ -163,6 +168,7 @@ class Hub:
         self._clock = clock or SystemClock()
         self._clients: dict[Scope, WeakSet[StreamClient]] = defaultdict(WeakSet)
         self._pushed: dict[tuple[Scope, str], int] = {}
+        self._ended: deque[UUID] = deque(maxlen=_MOST_ENDED)
 
     def join(
         self, scope: Scope, names: Iterable[str] | None, instance: str | None = None, key_id: str = ""
@@ -179,8 +185,18 @@ class Hub:
     def leave(self, scope: Scope, client: StreamClient) -> None:
         """Remove a client."""
         self._clients[scope].discard(client)
+        self._ended.append(client.stream_id)
         if not self._clients[scope]:
             del self._clients[scope]
+
+    @property
+    def ended(self) -> list[UUID]:
+        """The streams that ended since the last `forget_ended`."""
+        return list(self._ended)
+
+    def forget_ended(self, streams: AbstractSet[UUID]) -> None:
+        """Forget streams of `ended`, whose reports were deleted."""
+        self._ended = deque((stream for stream in self._ended if stream not in streams), _MOST_ENDED)
 
     def close_streams(self, scope: Scope, key_id: str) -> None:
         """Close all streams that an API key of this environment opened."""
