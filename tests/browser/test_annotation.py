@@ -108,7 +108,7 @@ def correct_last_answers(page: Page) -> None:
         page.get_by_role("link", name="Correct your last answers").press("Enter")
         expect(page.get_by_role("button", name="Correct")).to_be_visible()
         expect(page.locator("time").first).not_to_contain_text("UTC")  # scripts run, and take keys
-        press(page, "j", key)
+        press(page, key)
         expect(page.get_by_label(label)).to_be_checked()
         with page.expect_navigation():
             press(page, "Enter")

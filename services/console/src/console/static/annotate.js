@@ -33,20 +33,20 @@ function does(event, action) {
 const questions = (task) => [...task.querySelectorAll("[data-question]")];
 const isAnswered = (question) => [...question.querySelectorAll(CONTROLS)].some((it) => (it.type === "radio" ? it.checked : it.value));
 
-// The question in which the focus is, or the first one without an answer.
-function current(task) {
-  const all = questions(task);
-  return all.find((it) => it.contains(document.activeElement)) ?? all.find((it) => !isAnswered(it)) ?? all[0];
+// The question with choices in which the focus is, or the first one without an answer.
+function asked(all) {
+  const choices = all.filter((it) => it.querySelector("input[type=radio]"));
+  return choices.find((it) => it.contains(document.activeElement)) ?? choices.find((it) => !isAnswered(it)) ?? choices[0];
 }
 
 function choose(task, index) {
-  const question = current(task);
-  const choice = question.querySelectorAll("input[type=radio]")[index];
+  const all = questions(task);
+  const question = asked(all);
+  const choice = question?.querySelectorAll("input[type=radio]")[index];
   if (!choice) return;
   choice.checked = true;
   choice.focus();
   choice.dispatchEvent(new Event("input", { bubbles: true }));
-  const all = questions(task);
   const next = all.slice(all.indexOf(question) + 1).find((it) => !isAnswered(it) && !it.querySelector("textarea"));
   if (next) focusIn(next);
 }
