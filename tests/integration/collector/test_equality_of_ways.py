@@ -1,7 +1,7 @@
 """One execution leaves the same event whichever way it comes: only its time of receipt differs.
 
-By the HTTP API, alone and as NDJSON, the SDK, OpenTelemetry, CloudWatch Logs, Kafka and an imported file. What is
-logged is a line of JSON with the fields of the HTTP API.
+By the HTTP API, alone and as NDJSON, the SDKs for Python and JavaScript, OpenTelemetry, CloudWatch Logs, Kafka and an
+imported file. What is logged is a line of JSON with the fields of the HTTP API.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from shared.messaging.cloudevents import Received
 from shared.messaging.erased_subjects import ErasedSubjects
 from tests.support.cloudwatch import GROUP, LogsBench
 from tests.support.listening_app import listening
+from tests.support.sdk_js import SDK_JS, build, node
 from tests.support.spans import START
 
 if TYPE_CHECKING:
@@ -180,6 +181,15 @@ def record_by_sdk(url: str, key: str, execution_id: str, trace_id: str) -> None:
         assert client.flush()
 
 
+def record_by_javascript(url: str, key: str, body: dict[str, Any]) -> None:
+    command = [node(), str(SDK_JS / "test/support/record-execution.mjs")]
+    environment = {**os.environ, "RATCHET_URL": url, "RATCHET_KEY": key}
+    done = subprocess.run(
+        command, cwd=SDK_JS, env=environment, input=json.dumps(body), check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 async def submit_to_kafka(collector: "Running", key: str, body: dict[str, Any]) -> None:
     """Handle the message that the SDK makes for Kafka."""
     message = execution_message(key, body, now=collector.clock.now())
@@ -192,8 +202,7 @@ async def submit_to_kafka(collector: "Running", key: str, body: dict[str, Any]) 
 
 
 def import_file(url: str, key: str, body: dict[str, Any], folder: Path) -> None:
-    """Import a file with its line twice: a single one is read as a document with rows in it."""
-    (folder / "executions.jsonl").write_text(2 * (json.dumps(body) + "\n"))
+    (folder / "executions.jsonl").write_text(json.dumps(body) + "\n")
     command = [sys.executable, "-m", "ratchet", "import", "executions.jsonl"]
     environment = {**os.environ, "RATCHET_URL": url, "RATCHET_KEY": key}
     done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
@@ -205,13 +214,15 @@ async def test_an_execution_is_the_same_by_every_way(
 ) -> None:
     """Each in its own environment, since the same id in one environment would be a duplicate."""
     collector.clock.advance(datetime.now(UTC) - collector.clock.now())  # the SDK sends the time by its own clock
-    ways = ("http", "ndjson", "sdk", "otlp", "kafka", "file")
+    ways = ("http", "ndjson", "sdk", "sdk-js", "otlp", "kafka", "file")
     keys = {name: add_key(collector.dsn, name, "ingest", environment=name) for name in ways}
+    await asyncio.to_thread(build)
     async with listening(collector.app) as url:
         trace_id, span_id = await asyncio.to_thread(export_span, url, keys["otlp"])
         execution_id = f"{trace_id}-{span_id}"
         await asyncio.to_thread(record_by_sdk, url, keys["sdk"], execution_id, trace_id)
         body = {**EXECUTION, "id": execution_id, "trace_id": trace_id}
+        await asyncio.to_thread(record_by_javascript, url, keys["sdk-js"], body)
         await asyncio.to_thread(import_file, url, keys["file"], body, tmp_path)
         for name, media in (("http", "application/json"), ("ndjson", "application/x-ndjson")):
             headers = {"Authorization": f"Bearer {keys[name]}", "Content_Type": media}
