@@ -64,28 +64,36 @@ class Transport:
         return {"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 2)}.get(name, default)
 
 
+def _counting_endpoint(parts: Any, submitted: list[bool]) -> IngestEndpoint:
+    """Return an endpoint that adds to `submitted` whether the fast path answered each request."""
+
+    class Counting(IngestEndpoint):
+        def submit(self, *arguments: Any, **named: Any) -> bool:
+            submitted.append(True)  # if it raises, that is the answer
+            submitted[-1] = super().submit(*arguments, **named)
+            return submitted[-1]
+
+    return Counting(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
+
+
 class Server:
     """A collector behind uvicorn's protocol, without sockets."""
 
     def __init__(self, running: "Running", fast: bool) -> None:
         parts = running.parts
         self.running = running
-        self.endpoint = IngestEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
+        self.submitted: list[bool] = []
+        self.endpoint = _counting_endpoint(parts, self.submitted)
         app = IngestMiddleware(_elsewhere, self.endpoint)
         protocol = guarded(fast_path(self.endpoint) if fast else HttpToolsProtocol, ConnectionLimits())
         self.config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False, ws="none")
         self.config.load()
         self.state = ServerState()
-        self.fast = 0
-        submit = self.endpoint.submit
 
-        def counted(*arguments: Any) -> Any:
-            self.fast += 1
-            submitted = submit(*arguments)  # if it raises, that is the answer
-            self.fast -= not submitted
-            return submitted
-
-        self.endpoint.submit = counted  # type: ignore[method-assign, assignment]
+    @property
+    def fast(self) -> int:
+        """How many requests the fast path has answered."""
+        return sum(self.submitted)
 
     def connect(self) -> tuple[Any, Transport]:
         transport = Transport()

@@ -25,6 +25,7 @@ UNION ALL SELECT 'revoked grants', r::text FROM gatekeeper.grant_revocations r
 UNION ALL SELECT 'keys', k::text FROM gatekeeper.api_keys k WHERE {HERE}
 UNION ALL SELECT 'links', l::text FROM gatekeeper.sign_in_links l WHERE {HERE}
 UNION ALL SELECT 'switch', l::text FROM gatekeeper.kill_switch_changes l WHERE {HERE}
+UNION ALL SELECT 'instances', i::text FROM gatekeeper.sdk_instances i WHERE {HERE}
 UNION ALL SELECT 'reviews', r::text FROM gatekeeper.reviews r WHERE {HERE}
 UNION ALL SELECT 'live_with_revoked', t::text FROM gatekeeper.live_with_revoked t WHERE {HERE}
 UNION ALL SELECT 'servable', gatekeeper.serving_refusal(project, environment, digest)
@@ -62,7 +63,7 @@ async def test_foreign_keys_change_nothing_in_production(stage: World) -> None:
     keys = await stage.sql(f"SELECT key_id FROM gatekeeper.api_keys WHERE {HERE}")
     example = (await stage.sql("SELECT digest FROM gatekeeper.examples"))[0][0]
     filled = {"name": "greeting", "proposal_id": proposal["id"], "grant_id": grant["id"], "digest": example}
-    filled |= {"letter_id": proposal["id"], "key_id": keys[0][0], "consumer": "proposals"}
+    filled |= {"letter_id": proposal["id"], "key_id": keys[0][0], "consumer": "proposals", "instance": "app-1"}
     filled["rollout_id"] = await open_rollout(stage)
     before = await stage.sql(_STATE)
     assert {row[0] for row in before} >= {"history", "proposals", "decisions", "grants", "keys", "rollouts", "servable"}
