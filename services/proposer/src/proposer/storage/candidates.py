@@ -88,6 +88,7 @@ _THEIRS = """project = :project AND ("user" = :subject OR contributor = :subject
 _PROMPTS_OF = text(f"SELECT DISTINCT project, environment, name, target FROM proposer.candidates WHERE {_THEIRS}")
 _DELETE_OF = text(f"DELETE FROM proposer.candidates WHERE {_THEIRS} RETURNING project, environment, name, feedback_id")
 
+# Members of a set stay, whatever their rank: a set that represents the questions is not that of the best scores.
 _TRIM = text(
     f"""DELETE FROM proposer.candidates c USING (
          SELECT project, environment, name, feedback_id,
@@ -96,7 +97,12 @@ _TRIM = text(
            row_number() OVER (PARTITION BY project, environment, name ORDER BY received_at DESC) AS by_age
          FROM proposer.candidates WHERE NOT is_excluded) AS r
        WHERE (c.project, c.environment, c.name, c.feedback_id) = (r.project, r.environment, r.name, r.feedback_id)
-         AND (nth > :per_contributor OR by_rank > :kept AND by_age > :kept)"""
+         AND (nth > :per_contributor OR by_rank > :kept AND by_age > :kept)
+         AND NOT EXISTS (
+           SELECT FROM proposer.prompts p
+           WHERE (p.project, p.environment, p.name) = (c.project, c.environment, c.name)
+             AND (c.feedback_id = ANY(p.chosen || p.chosen_eligible)
+                  OR c.example_digest = ANY(p.live_example_digests)))"""
 )
 
 
