@@ -1,6 +1,7 @@
 """Pulls from Langfuse into a collector with a real PostgreSQL: nothing lost, nothing twice."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -67,6 +68,32 @@ async def test_traces_and_scores_become_executions_and_feedback(
     found = state(collector)
     assert (found["executions"], found["feedback"], found["refused"]) == (3, 3, 0)
     assert (found["low_reward"], found["negative_feedback"], found["error"]) == (1, 1, None)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_trace_is_the_same_as_an_execution_of_the_api(
+    collector: Running, bench: PullBench, add_key: Callable[..., str], version: str
+) -> None:
+    bench.server.version = version
+    assert await bench.run()
+    (pulled,) = [e for e in collector.events("execution.recorded") if e["facts"]["execution_id"] == "langfuse-t1"]
+    (prompt,) = pulled["facts"]["prompts"]
+    question = [{"role": "user", "content": "Where is my lamp?"}]
+    execution = {
+        "id": "langfuse-t1", "trace_id": "t1", "target": "support-bot", "model": "small",
+        "prompts": [{"name": "answer", "digest": prompt["digest"], "version": "6"}],
+        "input": question, "output": "It is on its way.", "outcome": "ok", "user": "u1", "session": "s1",
+        "usage": {"input_tokens": 120, "output_tokens": 30}, "cost": 0.002, "latency_ms": 2000,
+        "tools": [{"name": "search", "arguments": question, "outcome": "ok", "latency_ms": 100}],
+        "attributes": {"environment": "default", "tags": "prod, support", "version": "2"},
+        "occurred_at": "2026-11-21T10:00:02Z",
+    }  # fmt: skip
+    key = add_key(collector.dsn, "other", "ingest", environment="other")
+    answer = await collector.post("executions", execution, Authorization=f"Bearer {key}")
+    assert answer.status_code == 200, answer.text
+    posted = collector.events("execution.recorded")[-1]
+    assert {**posted, "environment": "production", "received_at": None} == {**pulled, "received_at": None}
 
 
 @pytest.mark.postgres
