@@ -43,7 +43,7 @@ from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.flow_control import Flow
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
-from shared.service.service_app import Platform, Service, build_service_app
+from shared.service.service_app import Background, Platform, Service, build_service_app
 
 
 def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
@@ -63,20 +63,17 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
     tasks = TaskService(store, platform.clock, sets, signal, scheduler.notify)
     subjects = ErasedSubjects("evaluator", platform.metrics.registry)
     datasets = DatasetService(store, platform.clock, platform.source, subjects)
-    judging = JudgingHandlers(platform.clock, subjects, judges.notify)
     return build_service_app(
         Service(
             platform,
             "Ratchet evaluator",
             subscriptions=(
                 *Handlers(platform.clock, settings.repeats).subscriptions(),
-                *judging.subscriptions(),
+                *JudgingHandlers(platform.clock, subjects, judges.notify).subscriptions(),
                 CaseErasure(subjects, platform.clock, platform.source).subscription(),
             ),
             routers=(
-                evaluation_tasks_router(tasks),
-                evaluations_router(platform.reader, platform.clock),
-                bisections_router(platform.reader),
+                *_evaluation_routers(platform, tasks),
                 *_dataset_routers(platform, datasets),
                 *_annotation_routers(platform, subjects, datasets),
                 *_judge_routers(platform, judges, connections, figures),
@@ -87,10 +84,8 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
             background=(
                 *direct_jobs(settings, store, platform.clock, tasks),
                 scheduler.run,
-                judges.run,
+                *_judge_jobs(judges),
                 lambda: run_every(3600.0, lambda: _sweep(platform)),
-                lambda: run_every(300.0, judges.drop_stale),
-                lambda: run_every(600.0, judges.queue_due_anchors),
             ),
             close=(connections.close,),
         )
@@ -100,6 +95,22 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
 async def _sweep(platform: Platform) -> None:
     await delete_old_tasks(platform.store, platform.clock)
     await cancel_old_bisections(platform.store, platform.clock)
+
+
+def _judge_jobs(judges: JudgeService) -> tuple[Background, ...]:
+    return (
+        judges.run,
+        lambda: run_every(300.0, judges.drop_stale),
+        lambda: run_every(600.0, judges.queue_due_anchors),
+    )
+
+
+def _evaluation_routers(platform: Platform, tasks: TaskService) -> tuple[APIRouter, ...]:
+    return (
+        evaluation_tasks_router(tasks),
+        evaluations_router(platform.reader, platform.clock),
+        bisections_router(platform.reader),
+    )
 
 
 def _judge_routers(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.audit import audit_router
@@ -60,15 +61,13 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     units = UnitOfWorkFactory(platform.store, platform.clock, signer)
     switch = KillSwitch.create(units, reserved_engine(settings))
     monitor = RolloutMonitor(reader, units, notifier.notify)
-    background: list[Background] = [
-        lambda: live_sync.poll(settings.poll_seconds),
+    background = [
+        *_live_jobs(settings, live_sync, redis),
         lambda: monitor.run(settings.rollout_seconds),
         lambda: run_every(FORGET_S, lambda: forget_ended_instances(platform.store, hub)),
         switch.keep_connected,
         lambda: run_every(REFRESH_S, lambda: _refresh(units)),
     ]
-    if redis is not None:
-        background.append(lambda: listen(redis, live_sync))
     service = Service(
         platform,
         "Ratchet gatekeeper",
@@ -115,6 +114,14 @@ def _people_routers(
         people_router(reader, units),
         sessions_router(reader, units, timedelta(hours=settings.session_hours)),
     )
+
+
+def _live_jobs(settings: GatekeeperSettings, live_sync: LiveSync, redis: Redis | None) -> tuple[Background, ...]:
+    """Return the jobs that learn of promotions: by polls, and by Redis where there is one."""
+    jobs: list[Background] = [lambda: live_sync.poll(settings.poll_seconds)]
+    if redis is not None:
+        jobs.append(lambda: listen(redis, live_sync))
+    return tuple(jobs)
 
 
 async def _refresh(units: UnitOfWorkFactory) -> None:

@@ -1,6 +1,6 @@
 """Composition root of the proposer."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from proposer.api.candidates import candidates_router
 from proposer.api.drafts import drafts_router
@@ -42,21 +42,12 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
     tuning = TemplateTuner(platform.store, service, platform.clock, settings.grant_seconds)
     subjects = ErasedSubjects("proposer", platform.metrics.registry)
 
-    async def expire() -> None:
-        await expire_stale_candidates(platform.store, service, platform.clock)
-        await expire_drafts(platform.store, platform.clock)
-
-    async def run_schedules() -> None:
-        await tuning.run_schedules()
-
     jobs: list[Background] = [
-        lambda: run_every(settings.upkeep_seconds, expire),
-        lambda: run_every(settings.upkeep_seconds, run_schedules),
+        *_upkeep_jobs(platform, service, tuning, settings.upkeep_seconds),
         *drafting_jobs(settings, platform.store, platform.clock, instructions),
     ]
     if repositories.homes:
         jobs.append(worker.run_forever)
-
     app = build_service_app(
         Service(
             platform,
@@ -65,17 +56,34 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
                 *Handlers(service, instructions, subjects, platform.clock).subscriptions(),
                 erasure_handler(service, subjects, platform.clock).subscription(),
             ),
-            routers=(
-                candidates_router(platform.reader, platform.clock),
-                drafts_router(platform.reader),
-                instruction_drafts_router(platform.reader),
-                tuning_settings_router(platform.store, platform.clock),
-                templates_router(tuning),
-                pull_requests_router(platform.reader),
-            ),
+            routers=_routers(platform, tuning),
             background=tuple(jobs),
             close=tuple(forge.aclose for forge in repositories.forges.values()),
         )
     )
     app.add_middleware(EncodedPaths, prefix=f"{PREFIX}/")
     return app
+
+
+def _upkeep_jobs(
+    platform: Platform, service: ProposalService, tuning: TemplateTuner, seconds: float
+) -> tuple[Background, ...]:
+    async def expire() -> None:
+        await expire_stale_candidates(platform.store, service, platform.clock)
+        await expire_drafts(platform.store, platform.clock)
+
+    async def run_schedules() -> None:
+        await tuning.run_schedules()
+
+    return lambda: run_every(seconds, expire), lambda: run_every(seconds, run_schedules)
+
+
+def _routers(platform: Platform, tuning: TemplateTuner) -> tuple[APIRouter, ...]:
+    return (
+        candidates_router(platform.reader, platform.clock),
+        drafts_router(platform.reader),
+        instruction_drafts_router(platform.reader),
+        tuning_settings_router(platform.store, platform.clock),
+        templates_router(tuning),
+        pull_requests_router(platform.reader),
+    )

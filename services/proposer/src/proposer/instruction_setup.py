@@ -5,7 +5,6 @@ from proposer.settings import ProposerSettings
 from shared.messaging.store import Store
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock
-from shared.runtime.settings import exit_with_message
 from shared.service.service_app import Background
 
 INTERVAL_S = 2.0
@@ -27,30 +26,11 @@ def drafting_jobs(
     if settings.drafting_url is None:
         return ()
     # Imported here, so that they use no memory where nothing is configured.
+    from proposer.drafting_endpoint import drafting_endpoint
     from proposer.instruction_drafter import InstructionDrafter
-    from ratchet_evaluation.domain.judges.spend import SpendLimit, TokenPrices
     from ratchet_evaluation.endpoints.model_client import ModelClient
-    from ratchet_evaluation.endpoints.model_endpoint import EndpointError, ModelEndpoint, read_secret
 
-    key = None if settings.drafting_key_file is None else str(settings.drafting_key_file)
-    try:
-        api_key = read_secret(settings.drafting_api_key, key, "RATCHET_DRAFTING_KEY_FILE")
-    except EndpointError as error:
-        exit_with_message(f"proposer: {error}")
-    prices = None
-    if settings.drafting_input_price is not None and settings.drafting_output_price is not None:
-        prices = TokenPrices(settings.drafting_input_price, settings.drafting_output_price)
-    endpoint = ModelEndpoint(
-        settings.drafting_url.rstrip("/"),
-        settings.drafting_model or "",
-        api_key=api_key,
-        calls_per_minute=settings.drafting_calls_per_minute,
-        concurrency=1,
-        timeout_s=settings.drafting_timeout_s,
-        prices=prices,
-        run_limit=SpendLimit(settings.drafting_proposal_tokens, settings.drafting_proposal_usd),
-        day_limit=SpendLimit(settings.drafting_day_tokens, settings.drafting_day_usd),
-    )
+    endpoint = drafting_endpoint(settings, settings.drafting_url)
 
     async def draft() -> None:
         drafter = InstructionDrafter(store, clock, service, ModelClient(endpoint, attempts=1), endpoint)

@@ -1,5 +1,6 @@
 """HTTP API of estimates: what an evaluation may use, before it is started."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evaluator.api.evaluation_models import EstimateView
 from evaluator.api.parameters import Reader
+from evaluator.domain.worker_requests import SetKey
 from evaluator.judge_agreement import JudgeFiguresService
 from evaluator.storage.judges import JudgeRepository
 from evaluator.storage.published_sets import PublishedSetRepository
 from evaluator.storage.set_cache import PublishedSetCache
+from ratchet_evaluation.domain.golden_set import GoldenSet
 from ratchet_evaluation.domain.judges.definition import JudgeDefinition
 from ratchet_evaluation.domain.judges.estimate import estimate_spend
 from ratchet_evaluation.domain.judges.spend import SpendLimit
@@ -63,23 +66,32 @@ def evaluation_estimates_router(
             golden_set = (await sets.get(conn, found)).golden_set
             definitions = await _judges(conn, principal, target, judges, figures)
         answers = (repeats or settings.repeats) * (2 if baseline else 1)
-        endpoint = settings.endpoint
-        spend = estimate_spend(definitions, golden_set, answers, (), endpoint.prices if endpoint else None)
-        return {
-            "target": target,
-            "dataset": found.name,
-            "dataset_digest": found.digest,
-            "cases": len(golden_set.cases),
-            "answers": len(golden_set.cases) * answers,
-            "judges": [each.name for each in definitions],
-            "calls": spend.calls,
-            "tokens": spend.tokens,
-            "usd": spend.usd if spend.calls else 0.0,
-            "minutes": round(spend.calls / endpoint.calls_per_minute, 1) if endpoint else None,
-            "run_limit": None if endpoint is None else _limit(endpoint.run_limit),
-        }
+        return {"target": target, **_estimate(found, golden_set, definitions, answers, settings.endpoint)}
 
     return router
+
+
+def _estimate(
+    found: SetKey,
+    golden_set: GoldenSet,
+    judges: Sequence[JudgeDefinition],
+    answers: int,
+    endpoint: ModelEndpoint | None,
+) -> dict[str, Any]:
+    """Return the estimate of an evaluation with `answers` to each case."""
+    spend = estimate_spend(judges, golden_set, answers, (), endpoint.prices if endpoint else None)
+    return {
+        "dataset": found.name,
+        "dataset_digest": found.digest,
+        "cases": len(golden_set.cases),
+        "answers": len(golden_set.cases) * answers,
+        "judges": [each.name for each in judges],
+        "calls": spend.calls,
+        "tokens": spend.tokens,
+        "usd": spend.usd if spend.calls else 0.0,
+        "minutes": round(spend.calls / endpoint.calls_per_minute, 1) if endpoint else None,
+        "run_limit": None if endpoint is None else _limit(endpoint.run_limit),
+    }
 
 
 async def _judges(
