@@ -109,3 +109,18 @@ async def test_the_owner_itself_can_not_go_past_the_plan(gate: World, rollout: s
         await gate.sql(statement)
     assert getattr(caught.value.orig, "sqlstate", None) == "RG001"
     assert (await latest(gate))["id"] == rollout
+
+
+@pytest.mark.parametrize("arm", ["base", "candidate"])
+async def test_a_step_is_left_only_with_values_of_ten_users(gate: World, rollout: str, arm: str) -> None:
+    """Each value is of another user. A person may go on with fewer."""
+    await gate.sql(f"DELETE FROM gatekeeper.rollout_unit_groups WHERE arm = '{arm}' AND unit_group > 9")
+    fewer = text("DELETE FROM gatekeeper.rollout_unit_groups WHERE arm = :arm AND unit_group = 9")
+    async with gate.owner.connect() as conn:
+        outer = await conn.begin_nested()
+        assert await attempt(conn, "advanced", "gatekeeper", None, rollout)
+        await outer.rollback()
+        await conn.execute(fewer, {"arm": arm})
+        assert not await attempt(conn, "advanced", "gatekeeper", None, rollout)
+        assert await attempt(conn, "advanced", "reviewer", gate.key_id("reviewer_key"), rollout)
+        await conn.rollback()
