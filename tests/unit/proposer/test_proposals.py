@@ -33,7 +33,7 @@ def test_fix_is_bound_to_its_base() -> None:
     assert event.evidence.regression_id == FELL.regression_id
     assert event.evidence.execution_ids == ("e1", "e2")
     assert event.evidence.summary == (
-        "Restores 1 removed line; keeps what was added. This is a rule: no answers were compared. "
+        "Restores 1 removed line; keeps what was added. Drafted by a rule, without comparing answers. "
         "thumb of bot went from 90.0 % (n=500) to 70.0 % (n=120), −20.0 pp; It changed."
     )
     assert "+  b" in event.diff

@@ -41,7 +41,7 @@ class Draft:
     good: Prompt | None = None
 
 
-BY_RULE = "This is a rule: no answers were compared."
+BY_RULE = "Drafted by a rule, without comparing answers."
 BisectedFixes: TypeAlias = Mapping[tuple[UUID, EditKey], BisectedFix]
 Outcome: TypeAlias = Draft | NoDraft
 
