@@ -1,6 +1,7 @@
 """Idle connections are closed, those in use are not."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from shared.runtime.idle_connections import IdleConnections
+from tests.support.eventually import eventually
 from tests.support.messaging import async_dsn
 
 
@@ -67,3 +69,43 @@ async def test_connections_in_use_are_not_closed(engine: AsyncEngine) -> None:
         assert await connection.scalar(text("SELECT 1")) == 1
     await idle.close()
     assert opened(engine) == 0
+
+
+async def all_closed(engine: AsyncEngine) -> None:
+    """Close the pool, and wait until its connections have ended on the server, too."""
+    await engine.dispose()
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    async with engine.connect() as connection:
+
+        async def none() -> bool:
+            return not await connection.scalar(others)
+
+        await eventually(none)
+
+
+@pytest.fixture
+async def closing(engine: AsyncEngine) -> "asyncio.Task[None]":
+    """A task that has begun to close four idle connections."""
+    idle = IdleConnections(engine)
+    await use(engine, at_once=4)
+    await idle.close()
+    task = asyncio.create_task(idle.close())
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_connection_taken_while_others_are_closed_is_not_lost(
+    engine: AsyncEngine, closing: "asyncio.Task[None]"
+) -> None:
+    await use(engine, at_once=2)
+    await closing
+    await all_closed(engine)
+
+
+async def test_cancellation_leaves_no_connection_open(engine: AsyncEngine, closing: "asyncio.Task[None]") -> None:
+    closing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await closing
+    await all_closed(engine)

@@ -3,6 +3,7 @@
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import greenlet_spawn
 
 SHRINK_S = 15.0
 
@@ -18,13 +19,18 @@ class IdleConnections:
     async def close(self) -> None:
         """Close all pooled connections if there were more than were needed; the next use opens a new one.
 
-        One is kept for the jobs that run from time to time. Connections in use stay as they are.
+        One is kept for the jobs that run from time to time. Connections in use stay as they are. The engine gets its
+        new pool first: a connection taken from a pool that is being closed would return to it and never be closed.
         """
         pool, needed = self._engine.pool, max(1, self._most)
         assert isinstance(pool, QueuePool)
         self._most = pool.checkedout()
         if pool.checkedout() == 0 and pool.checkedin() > needed:
-            await self._engine.dispose()
+            await self._engine.dispose(close=False)
+            try:
+                await greenlet_spawn(pool.dispose)
+            finally:
+                await greenlet_spawn(pool.dispose)  # what was left if this was cancelled
 
     def _count(self, *_: object) -> None:
         pool = self._engine.pool
