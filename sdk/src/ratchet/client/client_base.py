@@ -23,6 +23,7 @@ from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.record_arguments import Used, check_target, execution, listed, new_id
 from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, Id, Kind
+from ratchet.client.saved_prompts import SavedPrompts
 from ratchet.client.sender import MIN_JOIN, Sender
 from ratchet.client.threads import ExitHook
 from ratchet.client.user_sessions import OpenAnswers, UserSession
@@ -51,6 +52,13 @@ class _Process:
     answers: OpenAnswers
 
 
+def _new_cache(options: Options) -> PromptCache:
+    """Return the cache of a new client. Raises ConfigurationError for a malformed public key."""
+    folder = options.prompt_folder
+    saved = None if folder is None else SavedPrompts(folder, options.url, options.key)
+    return PromptCache(Trust(trusted_keys(options.public_keys), options.project, options.environment), saved=saved)
+
+
 class Client(ObservedClient):
     """Executions, feedback and prompts. No method here waits for the network."""
 
@@ -70,8 +78,7 @@ class Client(ObservedClient):
         self._options = read_options(url, key, **options)
         self._clients = HttpClients(self._options, transport)
         self._forked: dict[int, threading.Lock] = {}
-        keys = trusted_keys(self._options.public_keys)
-        self._process = self._new_process(PromptCache(Trust(keys, self._options.project, self._options.environment)))
+        self._process = self._new_process(_new_cache(self._options))
 
     @property
     def options(self) -> Options:

@@ -4,6 +4,7 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 import httpx
@@ -18,7 +19,8 @@ class OptionFields(TypedDict, total=False):
     `project`, `environment` (RATCHET_PROJECT, RATCHET_ENVIRONMENT): accept only their prompts; without them, those of
     the first verified prompt are pinned. `capacity`, `capacity_bytes`: items that may wait to be sent, and the memory
     they may use; when full, new items are dropped and counted. `first_wait`: seconds that the first `prompt()` of a
-    name may wait for the server.
+    name may wait for the server. `prompt_folder` (RATCHET_PROMPT_FOLDER): where the last verified versions are saved,
+    for a start while the server is unavailable; by default they are not.
     """
 
     public_key: str | Sequence[str] | None
@@ -27,6 +29,7 @@ class OptionFields(TypedDict, total=False):
     capacity: int
     capacity_bytes: int
     first_wait: float
+    prompt_folder: str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Options:
     capacity: int = 10_000
     capacity_bytes: int = 64_000_000
     first_wait: float = 1.0
+    prompt_folder: Path | None = None
     batch_size: int = 500
     batch_bytes: int = 1_000_000
     flush_interval: float = 0.05
@@ -63,7 +67,7 @@ def read_options(
     **fields: Unpack[OptionFields],
 ) -> Options:
     """Return the options from arguments, else from RATCHET_URL, RATCHET_KEY, RATCHET_PUBLIC_KEY (comma-separated),
-    RATCHET_PROJECT and RATCHET_ENVIRONMENT.
+    RATCHET_PROJECT, RATCHET_ENVIRONMENT and RATCHET_PROMPT_FOLDER.
 
     Raises ConfigurationError where the URL or the key is missing or malformed, TypeError for an unknown argument.
     """
@@ -79,6 +83,7 @@ def read_options(
     trusted = fields.get("public_key")
     if trusted is None:
         trusted = source.get("RATCHET_PUBLIC_KEY", "").split(",")
+    folder = fields.get("prompt_folder") or source.get("RATCHET_PROMPT_FOLDER")
     keys = (trusted,) if isinstance(trusted, str) else trusted
     return Options(
         url=address,
@@ -89,6 +94,7 @@ def read_options(
         capacity=fields.get("capacity", Options.capacity),
         capacity_bytes=fields.get("capacity_bytes", Options.capacity_bytes),
         first_wait=fields.get("first_wait", Options.first_wait),
+        prompt_folder=Path(folder) if folder else None,
     )
 
 

@@ -90,6 +90,8 @@ class Poller:
                     self._etags[name] = etag
             else:
                 self._rejected[name] = answer.body  # so that it is logged and counted once
+        if answer.status == 404:
+            self._cache.forget_saved(name)
         return answer
 
     async def _poll(self, client: httpx.AsyncClient, names: Set[str]) -> float:

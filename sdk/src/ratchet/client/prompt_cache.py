@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from ratchet.client.arms import Units, assign_arm
+from ratchet.client.arms import Units
 from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, verified
 from ratchet.client.prompts import Default, Note, ServedPrompt, default_prompt, ignore_rendering, served
+from ratchet.client.saved_prompts import SavedPrompts
 from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
 from ratchet.sanitize import visible
 
@@ -20,8 +21,14 @@ MAX_SEQUENCE = 2**53
 class PromptCache:
     """Verified live prompts by name, the trusted keys, and parsed defaults. Thread-safe."""
 
-    def __init__(self, trust: Trust, live: Mapping[str, LivePrompt] | None = None) -> None:
+    def __init__(
+        self, trust: Trust, live: Mapping[str, LivePrompt] | None = None, saved: SavedPrompts | None = None
+    ) -> None:
+        """`saved`: where verified prompts are kept for the next start."""
         self._lock = threading.Lock()
+        self._saved = saved
+        self._unconfirmed: dict[str, str] = {}
+        """The names whose saved version is served until the server answers, with the id of the key that signed it."""
         self._trust = trust
         self._live = dict(live or {})
         self._payloads: dict[str, object] = {}
@@ -46,10 +53,42 @@ class PromptCache:
         return self._refused
 
     def pin(self, keys: Mapping[str, str]) -> None:
-        """Trust these keys, unless others are trusted already."""
+        """Trust these keys, unless others are trusted already; forget saved versions that other keys signed."""
         with self._lock:
             if not self._trust.keys:
                 self._trust = Trust(dict(keys), self._trust.project, self._trust.environment)
+                for name in [name for name, key in self._unconfirmed.items() if key not in keys]:
+                    self._drop(name)
+
+    def load(self, name: str) -> None:
+        """Serve the saved version of a name, if there is one that can be verified, until the server answers.
+
+        Where the app configured no keys, those that were trusted when it was saved verify it. Reads a file.
+        """
+        found = self._saved.load(name) if self._saved is not None and name not in self._live else None
+        if found is None:
+            return
+        trust = self._trust if self._trust.keys else replace(self._trust, keys=found.keys)
+        try:
+            live = verified(found.payload, trust, None)
+            if live.name != name:
+                raise UntrustedPrompt("it is another prompt's")
+        except UntrustedPrompt as error:
+            log.warning("ratchet: the saved version of %s is not served: %s", visible(name), visible(str(error)))
+            return
+        with self._lock:
+            if name not in self._live:
+                self._live[name], self._payloads[name] = live, found.payload
+                self._unconfirmed[name] = found.payload["signature"]["key_id"]
+
+    def forget_saved(self, name: str) -> None:
+        """Serve the saved version of a name no more: the server says that no version is live."""
+        with self._lock:
+            if name not in self._unconfirmed:
+                return
+            self._drop(name)
+        if self._saved is not None:
+            self._saved.delete(name)
 
     def get(self, name: str) -> LivePrompt | None:
         return self._live.get(name)
@@ -69,7 +108,8 @@ class PromptCache:
         `note` is called for each rendering. An incompatible version and variables that it does not use are logged once.
         Raises NoPrompt, and what `default` raises.
         """
-        live, arm = _of_arm(self._live.get(name), units)
+        current = self._live.get(name)
+        live, arm = (None, None) if current is None else current.of_arm(units)
         if default is None:
             return self._served(name, live, None, target, note, arm)
         own = self.default(name, default)
@@ -90,10 +130,12 @@ class PromptCache:
         if name not in names:
             return False
         try:
-            self._put(name, payload)
+            changed = self._put(name, payload)
         except UntrustedPrompt as error:
             log.error("ratchet: a version of %s is not served: %s", visible(name), visible(str(error)))
             return False
+        if changed and self._saved is not None:
+            self._saved.save(name, payload, self._trust.keys)
         return True
 
     def report(self, names: Iterable[str]) -> list[dict[str, object]]:
@@ -112,7 +154,9 @@ class PromptCache:
 
     def after_fork(self) -> "PromptCache":
         """Return a copy with a lock that no thread of this process holds."""
-        return PromptCache(self._trust, self._live)
+        copy = PromptCache(self._trust, self._live, self._saved)
+        copy._unconfirmed = dict(self._unconfirmed)
+        return copy
 
     def _served(
         self,
@@ -146,10 +190,12 @@ class PromptCache:
             self._refused += refused
             return True
 
-    def _put(self, name: str, payload: object) -> None:
+    def _put(self, name: str, payload: object) -> bool:
+        """Return whether the payload is another than before. Raises UntrustedPrompt."""
         with self._lock:
             if name in self._payloads and self._payloads[name] == payload:
-                return
+                self._unconfirmed.pop(name, None)
+                return False
             try:
                 live = verified(payload, self._trust, self._live.get(name))
             except UntrustedPrompt as error:
@@ -159,6 +205,13 @@ class PromptCache:
             self._trust = self._trust.pinned(live)
             self._live[name], self._payloads[name] = live, payload
             self._refusals.pop(name, None)
+            self._unconfirmed.pop(name, None)
+            return True
+
+    def _drop(self, name: str) -> None:
+        """Forget an unconfirmed version. Needs the lock."""
+        for known in (self._unconfirmed, self._live, self._payloads, self._refusals):
+            known.pop(name, None)
 
     def _refuse(self, name: str, sequence: int, reason: str) -> None:
         with self._lock:
@@ -182,16 +235,6 @@ def _report_of(name: str, live: LivePrompt | None, refusal: tuple[int | None, st
     if refusal is not None:
         found |= {"refused_sequence": refusal[0], "refusal": visible(refusal[1])[:500] or "refused"}
     return found
-
-
-def _of_arm(live: LivePrompt | None, units: Units) -> tuple[LivePrompt | None, str | None]:
-    """Return what a call gets of a live prompt, and its arm; no arm where no rollout is going on."""
-    if live is None or live.arms is None:
-        return live, None
-    arm = assign_arm(live.arms, units)
-    if arm == "candidate":
-        return replace(live, prompt=live.arms.prompt, examples=live.arms.examples), arm
-    return live, arm
 
 
 def _log_incompatibility(name: str, incompatible: list[str], unused: list[str]) -> None:

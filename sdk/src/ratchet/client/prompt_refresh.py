@@ -27,6 +27,7 @@ class SubscriberThread:
     ) -> None:
         """`on_start` is called before the thread is started."""
         self._on_start = on_start
+        self._cache = cache
         self._lock = threading.RLock()  # a log handler of the app may request a prompt itself
         self._asked: dict[str, Future[None]] = {}
         self._subscriber = LiveSubscriber(options, cache, client, instance_name(), self._asked)
@@ -43,6 +44,8 @@ class SubscriberThread:
         first = self._asked.get(name)
         if first is None or self._thread is None:
             with self._lock:
+                if name not in self._asked:
+                    self._cache.load(name)
                 first = self._asked.setdefault(name, Future())
                 if self._closed or not self._start():
                     resolve(first)

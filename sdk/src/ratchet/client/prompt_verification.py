@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ratchet.client.arms import CandidateArm
+from ratchet.client.arms import CandidateArm, Units, assign_arm
 from ratchet.errors import ConfigurationError
 from ratchet.prompt import Prompt, PromptError, example_set_digest, parse
 from ratchet.prompt.buckets import BUCKETS
@@ -45,6 +45,15 @@ class LivePrompt:
     prompt: Prompt
     examples: Examples
     arms: CandidateArm | None = None
+
+    def of_arm(self, units: Units) -> "tuple[LivePrompt, str | None]":
+        """Return what a call of these units gets, and the name of its arm; no name where no rollout is going on."""
+        if self.arms is None:
+            return self, None
+        arm = assign_arm(self.arms, units)
+        if arm == "candidate":
+            return replace(self, prompt=self.arms.prompt, examples=self.arms.examples), arm
+        return self, arm
 
 
 def trusted_keys(public_keys: Sequence[str]) -> dict[str, str]:
