@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,28 @@ import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from ratchet_local import programs
+from ratchet_local import ports, programs
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
 from ratchet_local.process import StartFailed
 from ratchet_local.valkey import Valkey
 from tests.support.databases import psql
+
+
+def test_free_ports_differ_and_outgoing_connections_never_take_them() -> None:
+    first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = [ports.free_port() for _ in range(200)]
+    assert len(set(found)) == 200
+    assert max(found) < first_outgoing
+    with socket.create_server(("127.0.0.1", found[0])) as listener, socket.create_connection(listener.getsockname()):
+        pass
+
+
+def test_free_port_where_outgoing_connections_have_all_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "range").write_text("1024\t65535\n")
+    monkeypatch.setattr(ports, "_OUTGOING", tmp_path / "range")
+    with socket.create_server(("127.0.0.1", ports.free_port())):
+        pass
 
 
 @pytest.fixture
