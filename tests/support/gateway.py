@@ -1,5 +1,6 @@
 """A gateway to services in other processes, like that of compose.yaml: routes requests by path."""
 
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -12,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ratchet_local.ports import free_port
 from ratchet_local.routes import service_of
 from tests.support.eventually import eventually_sync
 
@@ -23,16 +23,16 @@ _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "host", "tran
 @contextmanager
 def gateway(addresses: Mapping[str, str]) -> Iterator[str]:
     """Yield the URL of a gateway to `addresses` (service → URL), served by a thread while the block runs."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(_app(addresses), port=port, log_config=None, timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    eventually_sync(lambda: server.started)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    server = uvicorn.Server(uvicorn.Config(_app(addresses), log_config=None, timeout_graceful_shutdown=1))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            eventually_sync(lambda: server.started)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def _app(addresses: Mapping[str, str]) -> Starlette:
