@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -23,14 +22,14 @@ RUBRIC = [
 def create_queue(site: Site, answers: int, annotators: int = 2) -> None:
     tasks = [{"execution_id": f"e-{n}", "input": f"question {n}", "output": f"answer {n}"} for n in range(answers)]
     body = {"target": "bot", "rubric": RUBRIC, "annotators": annotators}
-    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+    with site.http(site.maker_key) as maker:
         eventually_sync(lambda: maker.put(QUEUE, json=body).is_success)
         assert maker.post(f"{QUEUE}/tasks", json={"tasks": tasks}).json()["added"] == answers
 
 
 def queue(site: Site) -> dict[str, Any]:
-    answer = httpx.get(site.url + QUEUE, headers={"authorization": f"Bearer {site.maker_key}"})
-    return dict(answer.json())
+    with site.http(site.maker_key) as maker:
+        return dict(maker.get(QUEUE).json())
 
 
 def press(page: Page, *keys: str) -> None:
@@ -133,11 +132,11 @@ def decide_by_another(browser: Browser, site: Site) -> None:
 def test_executions_are_added_and_viewers_only_look(admin: Visitor, browser: Browser, site: Site) -> None:
     """An ended reservation says so and stores nothing; a viewer can't annotate."""
     shop = {"target": "shop", "rubric": RUBRIC, "reservation_minutes": 1}
-    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+    with site.http(site.maker_key) as maker:
         eventually_sync(lambda: maker.put("/v1/annotation-queues/shop", json=shop).is_success)
     with site.client() as app:
         app.record(target="shop", input="Where is it?", output="On its way.")
-        assert app.flush(30)
+        assert app.flush(60)
     eventually_sync(lambda: site.items("/v1/executions?target=shop"))
     [execution] = site.items("/v1/executions?target=shop")
     admin.open(f"/executions/{execution['id']}")

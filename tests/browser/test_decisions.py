@@ -132,7 +132,7 @@ def test_observed_prompt_is_marked_as_reviewed(admin: Visitor) -> None:
     with site.client() as app:
         prompt = app.prompt("greeting", "Say hello to {{who}}.", target="door-bot")
         app.record(prompts=[prompt], input="x", output="y")
-        assert app.flush(30)
+        assert app.flush(60)
     eventually_sync(lambda: [item for item in site.items("/v1/prompts") if item["name"] == "greeting"])
     admin.open("/prompts/greeting")
     admin.expect_text("unreviewed")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser import Visitor, browse
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.full_loop import Site
 from tests.support.hostile_site import park, propose_cases
 from tests.support.local import LocalRunner
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 def record(site: Site, target: str = "any-bot") -> None:
     with site.client() as app:
         app.record(target=target, input="x", output="<b>y</b>")
-        assert app.flush(30)
+        assert app.flush(60)
 
 
 def letters(site: Site) -> int:
@@ -120,13 +120,15 @@ def test_key_is_shown_once_works_and_can_be_revoked(admin: Visitor) -> None:
     expect(page.locator("#the-key")).to_contain_text("rk_")
     key = page.locator("#the-key").inner_text()
     bearer = {"authorization": f"Bearer {key}"}
-    assert httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 200
+    assert httpx.get(admin.site.url + "/v1/loop", headers=bearer, timeout=PATIENCE_S).status_code == 200
     page.get_by_role("button", name="Done").click()
     admin.open("/people")
     assert key not in page.content()
     page.get_by_role("button", name="of night-job").click()
     page.locator("dialog[open]").get_by_role("button", name="Revoke", exact=True).click()
-    eventually_sync(lambda: httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 401)
+    eventually_sync(
+        lambda: httpx.get(admin.site.url + "/v1/loop", headers=bearer, timeout=PATIENCE_S).status_code == 401
+    )
 
 
 def test_key_of_a_browser_is_issued_with_its_origins(admin: Visitor) -> None:

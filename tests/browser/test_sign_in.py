@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser import Visitor, browse, is_unreachable
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 
@@ -39,7 +39,7 @@ def test_sign_out_ends_the_session_everywhere(admin: Visitor) -> None:
     stolen = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
 
     def shown_path() -> str:
-        return httpx.get(admin.site.url + "/", cookies=stolen, follow_redirects=True, timeout=30).url.path
+        return httpx.get(admin.site.url + "/", cookies=stolen, follow_redirects=True, timeout=PATIENCE_S).url.path
 
     assert shown_path() == "/"
     page.locator(".who summary").click()

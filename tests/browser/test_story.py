@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -22,8 +21,7 @@ _SOON = 120_000
 def publish_golden_set(site: Site) -> None:
     """Publish the demo's golden set, as `make run` does: again where the evaluator does not know the key yet."""
     publisher = DatasetPublisher(DemoDataset.packaged())
-    headers = {"authorization": f"Bearer {site.maker_key}"}
-    with httpx.Client(base_url=site.url, headers=headers, timeout=10) as client:
+    with site.http(site.maker_key) as client:
         eventually_sync(lambda: publisher.attempt(client))
 
 

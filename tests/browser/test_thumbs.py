@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import PATIENCE_MS
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.full_loop import Site
 from tests.support.sdk_js import build
 
@@ -64,7 +64,9 @@ def browser_key(site: Site, origin: str) -> str:
     key = str(made.json()["key"])
     eventually_sync(lambda: site.post("/v1/feedback", {}, key).status_code == 422)
     asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    eventually_sync(lambda: httpx.options(site.url + "/v1/feedback", headers=asked).status_code == 204)
+    eventually_sync(
+        lambda: httpx.options(site.url + "/v1/feedback", headers=asked, timeout=PATIENCE_S).status_code == 204
+    )
     return key
 
 
@@ -72,7 +74,7 @@ def record(site: Site, target: str) -> str:
     """Record an execution on the server of the shop. Return its id."""
     with site.client() as app:
         execution = app.record(target=target, input="x", output="y")
-        assert app.flush(30)
+        assert app.flush(60)
     return execution
 
 

@@ -19,7 +19,7 @@ from shared.service.service_app import Platform
 from tests.e2e.test_grant_local import NAME, first_version, give_grant
 from tests.support.databases import as_role, psql
 from tests.support.erasure import files_with, tables_with
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.full_loop import Site
 from tests.support.in_process import InProcessSystem, in_process_system
 
@@ -41,7 +41,7 @@ def use(app: Ratchet, number: int, user: str, words: str) -> None:
     )  # fmt: skip
     app.feedback(run, kind="rating", value=5, comment=f"comment {words}", user=user, consent={"learning": True})
     app.feedback(run, kind="comment", value=f"said {words}", user=user)
-    assert app.flush(10)
+    assert app.flush(60)
 
 
 def archive_old(system: InProcessSystem) -> None:
@@ -76,7 +76,7 @@ async def _export(system: InProcessSystem) -> None:
 def publish_cases(site: Site) -> None:
     """Publish a golden set with cases of both users' executions; the first one's is in the archive by now."""
     headers = {"authorization": f"Bearer {site.admin_key}"}
-    made = httpx.put(f"{site.url}/v1/datasets/mails", json={"target": "mail-bot"}, headers=headers, timeout=10)
+    made = httpx.put(f"{site.url}/v1/datasets/mails", json={"target": "mail-bot"}, headers=headers, timeout=PATIENCE_S)
     assert made.status_code == 201, made.text
     words = {1: MARKER, 2: "harmless", 3: MARKER}
     cases = [
@@ -102,7 +102,9 @@ async def redis_texts(url: str) -> str:
 
 def erasure_of(site: Site, erasure_id: str) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {site.admin_key}"}
-    found: dict[str, Any] = httpx.get(f"{site.url}/v1/erasures/{erasure_id}", headers=headers, timeout=10).json()
+    found: dict[str, Any] = httpx.get(
+        f"{site.url}/v1/erasures/{erasure_id}", headers=headers, timeout=PATIENCE_S
+    ).json()
     return found
 
 

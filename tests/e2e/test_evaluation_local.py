@@ -10,7 +10,7 @@ from ratchet.prompt import from_text
 from ratchet.prompt.canonical import canonical_bytes, digest_of
 from ratchet_evaluation.domain.golden_set import GoldenSet
 from tests.support.evaluation import golden_set
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.full_loop import Site
 from tests.support.in_process import in_process_system
 
@@ -44,7 +44,7 @@ def publish(site: Site, golden_set: GoldenSet) -> None:
     dataset = f"/v1/datasets/{NAME}"
     headers = {"authorization": f"Bearer {site.maker_key}"}
     body = {"target": TARGET}  # sent again while the evaluator does not know the key yet
-    eventually_sync(lambda: httpx.put(site.url + dataset, json=body, headers=headers, timeout=10).is_success)
+    eventually_sync(lambda: httpx.put(site.url + dataset, json=body, headers=headers, timeout=PATIENCE_S).is_success)
     for path, sent in (
         ("cases", {"cases": [case.to_json() for case in golden_set.cases]}),
         ("reviews", {"state": "accepted", "cases": [case.id for case in golden_set.cases]}),
@@ -79,6 +79,7 @@ def test_an_edit_is_evaluated_by_the_apps_worker(tmp_path: Path) -> None:
         page = httpx.get(
             f"{site.url}/v1/evaluations/{run['id']}/report?format=html",
             headers={"authorization": f"Bearer {site.reviewer_key}"},
+            timeout=PATIENCE_S,
         )
         assert run["report_digest"] in page.text
         decided = approve(site, proposal)

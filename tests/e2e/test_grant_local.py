@@ -63,7 +63,7 @@ def like(app: Ratchet, prompt: ServedPrompt, number: int) -> None:
         consent={"learning": True},
     )  # fmt: skip
     app.feedback(run, kind="rating", value=5, consent={"learning": True})
-    assert app.flush(10)
+    assert app.flush(60)
 
 
 def shown(app: Ratchet) -> str:

@@ -16,7 +16,7 @@ from ratchet.prompt import from_text
 from ratchet.prompt.canonical import canonical_bytes, digest_of
 from tests.support import fork_server
 from tests.support.evaluation import golden_set
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.local import LocalRunner
 from tests.support.soak import scaled
 from tests.support.uninstrumented import environment_without_coverage
@@ -56,7 +56,7 @@ def worker(url: str, key: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 def call(runner: LocalRunner, method: str, path: str, body: object = None, key: str = "maker_key") -> Any:
     headers = {"authorization": f"Bearer {runner.credentials[key]}"}
-    response = httpx.request(method, runner.url + path, json=body, headers=headers, timeout=10)
+    response = httpx.request(method, runner.url + path, json=body, headers=headers, timeout=PATIENCE_S)
     assert response.is_success, response.text
     return response.json()
 

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, overload
 
 T = TypeVar("T")
+PATIENCE_S = 60.0
+"""Deadline of one step, such as a request to a server: long enough for a busy machine."""
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.2
 
@@ -34,10 +36,10 @@ class _Wait:
 
 
 @overload
-async def eventually(check: Callable[[], Awaitable[T]], within: float = 60.0) -> T: ...
+async def eventually(check: Callable[[], Awaitable[T]], within: float = PATIENCE_S) -> T: ...
 @overload
-async def eventually(check: Callable[[], T], within: float = 60.0) -> T: ...
-async def eventually(check: Callable[[], object], within: float = 60.0) -> object:
+async def eventually(check: Callable[[], T], within: float = PATIENCE_S) -> T: ...
+async def eventually(check: Callable[[], object], within: float = PATIENCE_S) -> object:
     """Return the first truthy result of `check`, which may be async and may raise AssertionError until it holds.
 
     Raises:
@@ -56,7 +58,7 @@ async def eventually(check: Callable[[], object], within: float = 60.0) -> objec
         await asyncio.sleep(wait.next_pause())
 
 
-def eventually_sync(check: Callable[[], T], within: float = 60.0) -> T:
+def eventually_sync(check: Callable[[], T], within: float = PATIENCE_S) -> T:
     """Do the same as `eventually` in tests without an event loop."""
     wait = _Wait(within)
     while True:

@@ -22,12 +22,10 @@ from ratchet_local.routes import SERVICES
 from shared.runtime.roles import database_role
 from tests.support import fork_server
 from tests.support.databases import apart, as_role
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.messaging import async_dsn
 from tests.support.requirements import ROOT
 from tests.support.uninstrumented import environment_without_coverage
-
-_ASK_S = 5.0
 
 
 @dataclass
@@ -127,7 +125,7 @@ class Instance:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
         request = urllib.request.Request(self.url + path, body, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=_ASK_S) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

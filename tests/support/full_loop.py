@@ -8,7 +8,7 @@ import httpx
 
 from ratchet import Ratchet, ServedPrompt
 from ratchet.prompt import Prompt, from_text, parse
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 
 TARGET, NAME = "support-bot", "answer"
 GOOD_TEXT = "You are a support bot.\nCite the page that your answer rests on.\nAnswer in two sentences."
@@ -32,13 +32,19 @@ class Site:
 
     def get(self, path: str) -> Any:
         """Return the JSON response to the reviewer."""
-        answer = httpx.get(self.url + path, headers=self._bearer(self.reviewer_key), timeout=10)
+        answer = httpx.get(self.url + path, headers=self._bearer(self.reviewer_key), timeout=PATIENCE_S)
         answer.raise_for_status()
         return answer.json()
 
     def post(self, path: str, body: object, key: str | None = None) -> httpx.Response:
         """Send a request with `key`, by default the reviewer's."""
-        return httpx.post(self.url + path, json=body, headers=self._bearer(key or self.reviewer_key), timeout=10)
+        return httpx.post(
+            self.url + path, json=body, headers=self._bearer(key or self.reviewer_key), timeout=PATIENCE_S
+        )
+
+    def http(self, key: str) -> httpx.Client:
+        """Return a client of the API with this key, to be closed."""
+        return httpx.Client(base_url=self.url, headers=self._bearer(key), timeout=PATIENCE_S)
 
     def items(self, path: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(path)["items"]

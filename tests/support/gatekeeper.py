@@ -1,6 +1,5 @@
 """A gatekeeper without Kafka: a project in PostgreSQL, the API in process, and events passed to handlers."""
 
-import asyncio
 import functools
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -11,7 +10,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -26,7 +24,6 @@ from gatekeeper.handlers.proposals import ProposalHandlers
 from gatekeeper.settings import GatekeeperSettings
 from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from ratchet.signing import new_private_key
-from ratchet_local.ports import free_port
 from shared.errors import Retryable
 from shared.events.proposals import Evidence, Example, ExampleSet, ProposalReady
 from shared.messaging.cloudevents import Received
@@ -35,7 +32,6 @@ from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.support.api_document import DescribedApi, service_apps
 from tests.support.databases import as_role
-from tests.support.eventually import eventually
 from tests.support.messaging import async_dsn
 from tests.support.prompts import minimal
 
@@ -232,16 +228,3 @@ def secret_hash(raw: str) -> str:
 
 def new_uuid() -> UUID:
     return uuid4()
-
-
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a real socket, without Kafka and background jobs."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    server.force_exit = True
-    await task

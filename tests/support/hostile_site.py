@@ -10,7 +10,7 @@ from ratchet.prompt import parse
 from ratchet_local.backing_services import BackingServices
 from ratchet_local.data_dir import DataDir
 from tests.support.databases import psql
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.full_loop import Site, degrade
 from tests.support.local import LocalRunner
 
@@ -70,7 +70,7 @@ def like(site: Site) -> None:
                 consent={"learning": True},
             )
             app.feedback(run, kind="rating", value=5, consent={"learning": True})
-        assert app.flush(30)
+        assert app.flush(60)
     eventually_sync(lambda: [item for item in few_shots(site) if _count(site, item) == len(_MAILS)])
 
 
@@ -154,7 +154,7 @@ def propose_cases(site: Site, name: str = "mail") -> None:
         {"id": HOSTILE.split("\x1b")[0], "input": HOSTILE, "contexts": [HOSTILE], "tags": ["<b>mail</b>"]},
         {"id": "variables", "variables": {"mail": "x" * 300}, "expected": {"days": 30}},
     ]
-    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+    with site.http(site.maker_key) as maker:
         about = {"target": MAIL_BOT, "description": f"Mails of May {HOSTILE}", "licence": "CC-BY-4.0"}
         path = f"/v1/datasets/{name}"
         eventually_sync(lambda: maker.put(path, json=about).is_success)
@@ -184,7 +184,7 @@ def annotate(site: Site, name: str = "mail", answers: int = 14) -> None:
     ]  # fmt: skip
     path = f"/v1/annotation-queues/{name}"
     body = {"target": MAIL_BOT, "rubric": rubric, "annotators": 2, "instructions": f"Judge only this. {HOSTILE}"}
-    with httpx.Client(base_url=site.url) as client:
+    with httpx.Client(base_url=site.url, timeout=PATIENCE_S) as client:
 
         def send(method: str, key: str, where: str, content: object = None) -> dict[str, Any]:
             headers = {"authorization": f"Bearer {key}"}
@@ -209,7 +209,7 @@ def annotate(site: Site, name: str = "mail", answers: int = 14) -> None:
 def add_judges(site: Site) -> None:
     """Create two judges, one of which judges a target that has a hostile name."""
     anchors = [{"input": HOSTILE, "output": "30 days"}, {"input": "How long?", "output": HOSTILE}]
-    with httpx.Client(base_url=site.url, headers={"authorization": f"Bearer {site.maker_key}"}) as maker:
+    with site.http(site.maker_key) as maker:
         judge = {"rubric": HOSTILE, "model": "judge <b>1</b>", "anchors": anchors}
         for name, body in (("helpful", judge), ("faithful", {"method": "faithfulness", "model": "judge-1"})):
             assert maker.put(f"/v1/judges/{name}", json=body).is_success

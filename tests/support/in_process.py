@@ -57,7 +57,7 @@ def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
             yield InProcessSystem(Site(**credentials), servers.postgres.dsn(), servers.valkey.url, archive)
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join()
             broker.close()
 
 

@@ -12,8 +12,11 @@ import psutil
 
 from ratchet_local import process
 from ratchet_local.ports import free_port
+from tests.support.eventually import PATIENCE_S
 from tests.support.fork_server import StartProcess
 from tests.support.uninstrumented import environment_without_coverage
+
+_STOP_S = 180.0
 
 
 class LocalRunner:
@@ -57,7 +60,7 @@ class LocalRunner:
         except BaseException:
             with contextlib.suppress(psutil.Error):
                 self._process.terminate()
-                self._process.wait(30)
+                self._process.wait(_STOP_S)
             raise
 
     def family(self) -> list[psutil.Process]:
@@ -83,7 +86,7 @@ class LocalRunner:
         assert self._process is not None
         with contextlib.suppress(psutil.NoSuchProcess):  # it has exited
             self._process.send_signal(how)
-        code = self._process.wait(30)
+        code = self._process.wait(_STOP_S)
         self._process = None
         return code
 
@@ -103,7 +106,7 @@ class LocalRunner:
 
     def _send(self, request: urllib.request.Request) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

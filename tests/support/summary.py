@@ -25,7 +25,7 @@ from tests.support.messaging import async_dsn
 
 _STREAMS = """SELECT project, environment, target, metric, prompt, identity, generation,
                      CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored FROM analyzer.streams"""
-_REQUEST_TIMEOUT_S = 10.0
+_REQUEST_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

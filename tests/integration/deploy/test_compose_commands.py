@@ -17,7 +17,7 @@ from ratchet_local.routes import SERVICES
 from tests.support import fork_server
 from tests.support.compose import command_of, kafka_settings, load, run_job
 from tests.support.databases import Databases
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE_S, eventually
 from tests.support.fleet import Instance
 from tests.support.kafka import ApacheKafka
 
@@ -95,7 +95,9 @@ async def test_jobs_run_and_services_start(
         for instance in running:
             instance.await_ready()
         # The console's own Kafka user may read only the topics of notifications.
-        await eventually(lambda: httpx.get(running[-1].url + "/health/ready").json()["problems"] == [])
+        await eventually(
+            lambda: httpx.get(running[-1].url + "/health/ready", timeout=PATIENCE_S).json()["problems"] == []
+        )
     await _check_access_of_apps(kafka)
     with pytest.raises(TopicAuthorizationFailedError):
         await _write(kafka.bootstrap, "proposer", _ENVIRONMENT["PROPOSER_PASSWORD"], "prompt.live")

@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from deploy.kafka.topics import create_topics
 from shared.messaging.topics import PARTITIONS, topics
-from tests.support.eventually import eventually_sync
+from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.kafka import ApacheKafka, admin_client_of
 
 
@@ -35,7 +35,7 @@ def test_topics_are_created_once(kafka_server: ApacheKafka, kafka_bootstrap: str
     assert wanted["prompt.live"] == PARTITIONS
 
     def partitions() -> dict[str, int]:
-        return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=10).topics.items()}
+        return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=PATIENCE_S).topics.items()}
 
     # Topic metadata is visible a moment after the creation.
     eventually_sync(lambda: partitions().items() >= wanted.items())

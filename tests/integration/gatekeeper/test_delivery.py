@@ -20,8 +20,9 @@ from shared.events import Envelope, new_id
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import SystemClock
 from tests.support.databases import as_role
-from tests.support.eventually import eventually
-from tests.support.gatekeeper import World, digest, document, few_shot, serving, settings_for, world
+from tests.support.eventually import PATIENCE_S, eventually
+from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
+from tests.support.listening_app import listening
 from tests.support.messaging import async_dsn
 from tests.support.streams import nothing_live
 
@@ -67,8 +68,8 @@ async def test_stream_starts_with_live_versions_and_sends_each_change(gate: Worl
     await gate.promote(ONE)
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
     async with (
-        serving(gate.app) as url,
-        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        listening(gate.app) as url,
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S) as client,
         client.stream("GET", "/v1/stream", params={"names": "greeting,other"}) as answer,
         asyncio.timeout(60),
     ):
@@ -87,9 +88,9 @@ async def test_client_that_does_not_read_delays_no_other_and_is_resynchronised(g
     hub: Hub = gate.app.state.hub
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
     async with (
-        serving(gate.app) as url,
+        listening(gate.app) as url,
         unread_stream(url, gate.keys["ingest_key"]) as reader,
-        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S) as client,
         client.stream("GET", "/v1/stream", params={"names": "greeting"}) as answer,
         asyncio.timeout(60),
     ):

@@ -12,8 +12,9 @@ from gatekeeper.maintenance import forget_ended_instances
 from ratchet import AsyncRatchet
 from ratchet.prompt import from_text
 from shared.auth.keys import KeyStore
-from tests.support.eventually import eventually
-from tests.support.gatekeeper import World, digest, serving, settings_for
+from tests.support.eventually import PATIENCE_S, eventually
+from tests.support.gatekeeper import World, digest, settings_for
+from tests.support.listening_app import listening
 
 ONE = from_text("Answer {{question}}.").to_dict()
 TWO = from_text("Answer {{question}} in {{words}} words.").to_dict()
@@ -84,7 +85,7 @@ async def test_a_client_reports_what_it_serves_to_every_gatekeeper_until_it_ends
     async def counted(*expected: int) -> bool:
         return await counts(gate) == expected
 
-    async with serving(other) as url:
+    async with listening(other) as url:
         client = AsyncRatchet(url, gate.keys["ingest_key"], first_wait=30)
         assert (await client.prompt("greeting", default)).live
         await eventually(lambda: counted(1, 1, 0, 0))
@@ -117,8 +118,8 @@ async def test_a_stream_of_a_client_that_does_not_report_is_listed_apart(gate: W
         return [row for row in found["unreported"] if row["sequence"] == 1]
 
     async with (
-        serving(gate.app) as url,
-        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        listening(gate.app) as url,
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S) as client,
         client.stream("GET", "/v1/stream?names=greeting") as answer,
     ):
         assert len(answer.headers["x-ratchet-stream"]) == 36

@@ -26,6 +26,7 @@ from ratchet_backtest.report import Report
 from ratchet_backtest.runner import BacktestOptions
 from ratchet_langfuse.config import LangfuseConfig
 from ratchet_langfuse.http import Server, connect
+from tests.support.eventually import PATIENCE_S
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, ScriptedResponse, served
 from tests.support.langfuse_history import FALLEN, NOW, score, server_with_history
 from tests.support.prism import validating_proxy
@@ -157,9 +158,9 @@ def check_conformity(validated: ValidatedServer) -> None:
 )
 def test_prism_rejects_invalid_requests(validated: ValidatedServer, wrong: str, status: int) -> None:
     validated.server = Langfuse()
-    with httpx.Client(base_url=validated.address, auth=(PUBLIC, SECRET)) as client:
+    with httpx.Client(base_url=validated.address, auth=(PUBLIC, SECRET), timeout=PATIENCE_S) as client:
         assert client.get(f"/api/public/{wrong}").status_code == status
-    assert httpx.get(f"{validated.address}/api/public/v3/scores").status_code == 401
+    assert httpx.get(f"{validated.address}/api/public/v3/scores", timeout=PATIENCE_S).status_code == 401
     assert validated.responses == []
 
 

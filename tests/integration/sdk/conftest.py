@@ -48,7 +48,7 @@ class Recorded:
 
     def all(self) -> list[dict[str, Any]]:
         """Return all, in the order of their ends."""
-        assert self._client.flush(30)
+        assert self._client.flush(60)
         assert self._client.counters.dropped_fields == self._client.counters.refused == 0
         assert self._client.counters.duplicates == 0
         return list(self._server.bodies.values())

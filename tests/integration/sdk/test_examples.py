@@ -40,7 +40,7 @@ async def test_fastapi_is_observed_and_takes_thumbs(server: FakeServer, monkeypa
             thumb = {"execution_id": answer["execution_id"], "thumb": True}
             assert (await page.post("/thumbs", json=thumb)).status_code == 401
             assert (await page.post("/thumbs", json=thumb, headers={"x-user": "u1"})).status_code == 202
-        assert await client.flush(30)
+        assert await client.flush(60)
     execution = server.bodies[answer["execution_id"]]
     assert (execution["target"], execution["output"]) == ("my-app", "An answer to 1 message(s).")
     assert [body["execution_id"] for body in server.bodies.values() if "kind" in body] == [execution["id"]]

@@ -28,7 +28,7 @@ from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.roles import ensure_role
 from shared.service.tables import add_consumed_positions
 from tests.support.databases import Databases
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE_S, eventually
 from tests.support.kafka import ApacheKafka, admin_client_of
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 
@@ -136,7 +136,7 @@ class World:
     def delete_all(self) -> int:
         """Delete the topic's messages, as retention does. Return how many partitions had messages."""
         wanted = [TopicPartition(TOPIC, number, OFFSET_END) for number in range(12)]
-        answers = self.admin.delete_records(wanted, request_timeout=10)
+        answers = self.admin.delete_records(wanted, request_timeout=PATIENCE_S)
         return sum(answer.result().low_watermark > 0 for answer in answers.values())
 
 

@@ -41,7 +41,7 @@ def test_a_notebooks_cell_can_run_again(server: FakeServer, monkeypatch: pytest.
     first: ratchet.Ratchet = namespace["client"]
     exec(cell, namespace)
     assert namespace["client"] is first is ratchet.get_client()
-    assert first.flush(10)
+    assert first.flush(60)
     assert [body["target"] for body in server.bodies.values()] == ["answer", "answer"]
 
 

@@ -56,7 +56,7 @@ class Postgres:
         """Return a `postgresql://` URL for libpq, asyncpg and SQLAlchemy."""
         return f"postgresql://{user}@/{database}?host={quote(os.fsencode(self.socket_dir), safe='/')}"
 
-    def start(self, within: float = 30.0) -> None:
+    def start(self, within: float = 120.0) -> None:
         """Create the data folder if it doesn't exist, start the server, and wait until it accepts connections.
 
         Raises:
@@ -76,7 +76,7 @@ class Postgres:
         running = self._process or self._running()
         family = running.children(recursive=True) if running else []
         self._end(signal.SIGKILL)
-        psutil.wait_procs(family, timeout=10)  # they hold the shared memory until they exit
+        psutil.wait_procs(family, timeout=60)  # they hold the shared memory until they exit
 
     def _end(self, how: int) -> None:
         running = self._process or self._running()

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 _POLL_SECONDS = 0.01
-_KILLED_WITHIN_S = 10.0
+_KILLED_WITHIN_S = 60.0
 """A killed process is gone after milliseconds, but on a busy machine after seconds."""
 
 

@@ -27,7 +27,7 @@ class Valkey:
         """The URL for `redis.from_url`."""
         return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{quote(str(self._socket))}?db=0"
 
-    def start(self, within: float = 10.0) -> None:
+    def start(self, within: float = 60.0) -> None:
         """Stop a server of an earlier start, start a new one, and wait until it responds.
 
         Raises:
