@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
 from proposer.domain.tuning_settings import MAX_EXAMPLES, TuningSettings
 from proposer.storage.tuning_settings import TuningSettingsRepository
 from ratchet.prompt import Prompt, example_digest, parse, with_slot

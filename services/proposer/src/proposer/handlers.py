@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from proposer.domain.example_selection import (
+from proposer.domain.candidate_eligibility import (
     classify_feedback,
     judges_known_answer,
     latest_objections,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
 from proposer.domain.instruction_edits import EditedPrompt
 from proposer.domain.instruction_request import (
     MOST_OUTPUT_TOKENS,

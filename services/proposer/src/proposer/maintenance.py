@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
 from proposer.instruction_service import EVALUATED_WITHIN
 from proposer.proposal_service import ProposalService
 from proposer.storage.repository import ProposerRepository

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from proposer.domain.example_sets import MARGIN, in_order, select_set
+from proposer.domain.example_set_selection import MARGIN, in_order, select_example_set
 from proposer.domain.facility_location import coverage, swap_values, value_of
 from proposer.domain.pool_entries import PoolEntry, SetLimits, obstacles
 from proposer.domain.question_sample import SAMPLED, Questions, QuestionSample
@@ -73,7 +73,7 @@ class IncrementalSet:
     def _select(self) -> None:
         self._ask_questions()
         self._changes = 0
-        self._set_members(select_set(self.pool, self._questions, self._limits, self._members))
+        self._set_members(select_example_set(self.pool, self._questions, self._limits, self._members))
 
     def _ask_questions(self) -> None:
         self._questions = Questions.of_entries(self._sample.entries)

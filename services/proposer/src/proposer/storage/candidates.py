@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
 from proposer.domain.model import Candidate, Objection, PromptKey
 from proposer.domain.text_vectors import Embedder, pack_vector
 from proposer.storage.tables import candidates, key_columns, key_from_row, matches_key

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, any_, exists, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.example_selection import CANDIDATE_WINDOW
+from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
 from proposer.domain.model import Candidate, PromptKey
 from proposer.storage.candidates import candidate_from_row
 from proposer.storage.tables import candidates, documents, key_from_row, prompts, proposals, regressions

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proposer.domain.example_sets import MARGIN, select_set
+from proposer.domain.example_set_selection import MARGIN, select_example_set
 from proposer.domain.facility_location import benefits_of, coverage, equal_weights, gains, swap_values, value_of
 from proposer.domain.incremental_sets import IncrementalSet
 from proposer.domain.pool_entries import PoolEntry, SetLimits
@@ -47,7 +47,7 @@ ENTRIES = st.lists(
 
 
 def selected(pool: list[PoolEntry], limits: SetLimits = LIMITS) -> tuple[PoolEntry, ...]:
-    return select_set(pool, Questions.of_entries(QuestionSample(pool).entries), limits)
+    return select_example_set(pool, Questions.of_entries(QuestionSample(pool).entries), limits)
 
 
 def matrix(seed: int) -> tuple[Any, Any]:
@@ -86,8 +86,8 @@ def test_greedy_reaches_its_share_of_the_best_set(seed: int) -> None:
     questions = Questions.of_entries(pool)
     best = max(questions.value(members) for members in combinations(pool, 3))
     limits = SetLimits(max_examples=3, near_duplicate=2.0)
-    chosen = select_set([it for n, it in enumerate(pool) if it.input_key not in {o.input_key for o in pool[:n]}],
-                        questions, limits)  # fmt: skip
+    distinct = [it for n, it in enumerate(pool) if it.input_key not in {o.input_key for o in pool[:n]}]
+    chosen = select_example_set(distinct, questions, limits)
     assert questions.value(chosen) >= (1 - 1 / np.e) * best - 1e-6
 
 
@@ -138,11 +138,11 @@ def test_incremental_set_is_nearly_as_good_as_a_new_one(pool: list[PoolEntry]) -
     growing = IncrementalSet((), LIMITS)
     for it in pool:
         growing.add(it)
-    fresh = select_set(growing.pool, growing.questions, LIMITS)
+    fresh = select_example_set(growing.pool, growing.questions, LIMITS)
     assert growing.questions.value(growing.members) * MARGIN >= growing.questions.value(fresh) - 1e-6 or sum(
         it.reviewed for it in growing.members
     ) > sum(it.reviewed for it in fresh)
-    assert growing.members == select_set(growing.members, growing.questions, LIMITS, growing.members)
+    assert growing.members == select_example_set(growing.members, growing.questions, LIMITS, growing.members)
 
 
 def test_large_pool_changes_rarely_and_stays_good() -> None:
@@ -154,7 +154,7 @@ def test_large_pool_changes_rarely_and_stays_good() -> None:
     growing, changes = IncrementalSet((), LIMITS), 0
     for it in pool:
         changes += growing.add(it)
-    best = select_set(pool, growing.questions, LIMITS)
+    best = select_example_set(pool, growing.questions, LIMITS)
     assert growing.questions.value(growing.members) >= 0.95 * growing.questions.value(best)
     assert changes < 60
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proposer.domain.declarations import DeclarationKey, Declarations
-from proposer.domain.example_selection import (
+from proposer.domain.candidate_eligibility import (
     CANDIDATE_WINDOW,
     classify_feedback,
     latest_objections,
     normalized_score,
 )
+from proposer.domain.declarations import DeclarationKey, Declarations
 from proposer.domain.model import Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse

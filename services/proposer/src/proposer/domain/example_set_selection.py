@@ -31,7 +31,7 @@ class _Draft:
         return len(self.members) < self.limits.max_examples and not obstacles(entry, self.members, self.limits)
 
 
-def select_set(
+def select_example_set(
     pool: Sequence[PoolEntry],
     questions: Questions,
     limits: SetLimits,
