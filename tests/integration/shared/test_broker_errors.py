@@ -14,6 +14,7 @@ from shared.events.feedback import FeedbackCreated
 from shared.events.message import OutgoingMessage
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
+from shared.messaging.kafka_broker import SessionTimes
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
@@ -28,6 +29,8 @@ from tests.support.soak import scaled
 
 TIMES = scaled(1, 100)
 MOST_SEND_S = 10.0
+SESSION = SessionTimes(timeout_ms=6_000, heartbeat_ms=1_000)
+"""Shorter than the embedded broker's: after some errors, a consumer joins again only once its session has expired."""
 
 PRODUCE, OFFSET_COMMIT, JOIN_GROUP, HEARTBEAT, SYNC_GROUP = 0, 8, 11, 12, 14
 # 46 (duplicate sequence number) is left out: only an idempotent producer can receive it, and ours is not.
@@ -103,7 +106,8 @@ async def world(postgres_dsn: str, request: pytest.FixtureRequest) -> AsyncItera
     world = World(broker, store, producer, metrics)
     relay = Relay(store, producer, "one", store.shards, metrics)
     store.on_emit = relay.wake
-    bus = Bus(settings, [Subscription("effects", (FeedbackCreated,), world.handle)], [], store, SystemClock(), metrics)
+    subscription = Subscription("effects", (FeedbackCreated,), world.handle)
+    bus = Bus(settings, [subscription], [], store, SystemClock(), metrics, session=SESSION)
     tasks = [asyncio.create_task(relay.run()), asyncio.create_task(bus.run())]
     yield world
     await cancel_all(tasks)

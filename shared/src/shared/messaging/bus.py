@@ -18,7 +18,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.gaps import GapDetector
-from shared.messaging.kafka_broker import attach_consumer, new_broker
+from shared.messaging.kafka_broker import SessionTimes, attach_consumer, new_broker
 from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
@@ -47,6 +47,7 @@ class Bus:
         clock: Clock,
         metrics: Metrics,
         flow: Flow | None = None,
+        session: SessionTimes | None = None,
     ) -> None:
         self.flow: Flow = flow or NoFlow()
         self.log = logger(__name__)
@@ -56,6 +57,7 @@ class Bus:
         self._broadcasts = broadcasts
         self._clock = clock
         self._metrics = metrics
+        self._session = session
         self.deliveries = {
             self.group(subscription.name): Delivery(
                 self.group(subscription.name),
@@ -124,7 +126,8 @@ class Bus:
     def _attach(
         self, broker: KafkaBroker, consumer: SubscriptionConsumer, subscription: Subscription | Broadcast
     ) -> None:
-        attach_consumer(broker, consumer, subscription, self._settings, notified=self.flow.arrivals is not None)
+        notified = self.flow.arrivals is not None
+        attach_consumer(broker, consumer, subscription, self._settings, notified, self._session)
         self._consumers.append(consumer)
 
     def _on_arrival(self, partition: TopicPartition) -> None:

@@ -1,6 +1,7 @@
 """FastStream's broker and its subscribers, with the timeouts of an embedded and of a real Kafka."""
 
 import logging
+from dataclasses import dataclass
 
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -20,6 +21,19 @@ _NOTIFIED_WAIT_MS = 5
 _ENDLESS_MS = 2**31 - 1
 """After a fetch without messages, FastStream sleeps for this time again: so let the fetch wait without limit."""
 _BROADCAST_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """When a group drops a consumer that sends no heartbeat, and how often one is sent; in milliseconds."""
+
+    timeout_ms: int
+    heartbeat_ms: int
+
+
+KAFKA_SESSION = SessionTimes(timeout_ms=10_000, heartbeat_ms=1_000)
+EMBEDDED_SESSION = SessionTimes(timeout_ms=30_000, heartbeat_ms=10_000)
+"""The embedded broker is in the same process. A member that a group has dropped may join again after `timeout_ms`."""
 
 
 def new_broker(settings: ProcessSettings) -> KafkaBroker:
@@ -45,9 +59,11 @@ def attach_consumer(
     subscription: Subscription | Broadcast,
     settings: ProcessSettings,
     notified: bool,
+    session: SessionTimes | None = None,
 ) -> None:
     """Let `consumer` read the topics of `subscription`; `notified`: arrivals of messages are announced to it."""
     embedded = settings.embedded_bus
+    session = session or (EMBEDDED_SESSION if embedded else KAFKA_SESSION)
     static = consumer.grouped and not embedded
     consumer.subscriber = broker.subscriber(
         *[event.topic for event in subscription.events],
@@ -58,8 +74,8 @@ def attach_consumer(
         ack_policy=AckPolicy.MANUAL,
         max_records=subscription.max_batch if isinstance(subscription, Subscription) else _BROADCAST_BATCH,
         fetch_max_wait_ms=_fetch_wait_ms(embedded, notified),
-        session_timeout_ms=30_000 if embedded else 10_000,  # the embedded broker is in the same process
-        heartbeat_interval_ms=10_000 if embedded else 1_000,
+        session_timeout_ms=session.timeout_ms,
+        heartbeat_interval_ms=session.heartbeat_ms,
         max_poll_interval_ms=_MAX_POLL_MS,
         batch_timeout_ms=_ENDLESS_MS,
         consumer_timeout_ms=10_000 if notified else 200,  # between looks at what to fetch
