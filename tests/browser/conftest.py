@@ -9,6 +9,7 @@ from tests.support import fork_server
 from tests.support.browser import PATIENCE_MS, Visitor, browse
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 from tests.support.requirements import GET_CHROMIUM, chromium, missing
 
 
@@ -30,7 +31,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def runner(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
     """One runner for the tests of a file."""
-    made = LocalRunner(tmp_path_factory.mktemp("console") / "data", start_process=fork_server.start)
+    made = LocalRunner(make_migrated(tmp_path_factory.mktemp("console") / "data"), start_process=fork_server.start)
     made.start()
     yield made
     made.stop_all()

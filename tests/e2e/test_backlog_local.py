@@ -12,6 +12,7 @@ from tests.support import fork_server
 from tests.support.databases import psql
 from tests.support.eventually import eventually_sync
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 from tests.support.soak import scaled
 
 EXECUTIONS = scaled(1_000, 3_000)
@@ -25,7 +26,7 @@ _PROCESSED = "SELECT count(*) FROM analyzer.inbox WHERE consumer = 'analyzer.qua
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
-    made = LocalRunner(tmp_path / "data", start_process=fork_server.start)
+    made = LocalRunner(make_migrated(tmp_path / "data"), start_process=fork_server.start)
     made.start()
     yield made
     made.stop_all()

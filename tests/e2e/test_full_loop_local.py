@@ -11,11 +11,12 @@ from ratchet_local.process import is_alive
 from tests.support import fork_server
 from tests.support.full_loop import Site, go_round
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
-    made = LocalRunner(tmp_path / "data", start_process=fork_server.start)
+    made = LocalRunner(make_migrated(tmp_path / "data"), start_process=fork_server.start)
     made.start()
     yield made
     made.stop_all()

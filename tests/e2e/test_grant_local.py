@@ -14,6 +14,7 @@ from tests.support import fork_server
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 
 NAME, TARGET, SLOT = "reply", "mail-bot", "examples"
 DOCUMENT: dict[str, Any] = {
@@ -30,7 +31,7 @@ DOCUMENT: dict[str, Any] = {
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    runner = LocalRunner(tmp_path / "data", start_process=fork_server.start)
+    runner = LocalRunner(make_migrated(tmp_path / "data"), start_process=fork_server.start)
     runner.start()
     yield Site(**runner.credentials)
     runner.stop_all()

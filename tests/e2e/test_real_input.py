@@ -13,13 +13,14 @@ from tests.support import fork_server
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 from tests.support.requirements import data_file
 from tests.support.uninstrumented import environment_without_coverage
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    runner = LocalRunner(tmp_path_factory.mktemp("real") / "data", start_process=fork_server.start)
+    runner = LocalRunner(make_migrated(tmp_path_factory.mktemp("real") / "data"), start_process=fork_server.start)
     runner.start()
     yield Site(**runner.credentials)
     runner.stop_all()

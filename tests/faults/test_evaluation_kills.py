@@ -18,6 +18,7 @@ from tests.support import fork_server
 from tests.support.evaluation import golden_set
 from tests.support.eventually import PATIENCE_S, eventually_sync
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 from tests.support.soak import scaled
 from tests.support.uninstrumented import environment_without_coverage
 
@@ -38,7 +39,7 @@ BASE, CANDIDATE = from_text(" by base"), from_text(" by candidate")
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
-    runner = LocalRunner(tmp_path / "data", start_process=fork_server.start)
+    runner = LocalRunner(make_migrated(tmp_path / "data"), start_process=fork_server.start)
     runner.start()
     yield runner
     runner.stop_all()

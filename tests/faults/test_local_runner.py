@@ -12,6 +12,7 @@ from tests.support import fork_server
 from tests.support.eventually import eventually
 from tests.support.load import Load, posts
 from tests.support.local import LocalRunner
+from tests.support.migrated_data import make_migrated
 from tests.support.soak import scaled
 from tests.support.summary import count_unprocessed_events, pending_rows, verify_counts
 
@@ -21,7 +22,7 @@ _POSTS_PER_START = 30
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
-    runner = LocalRunner(tmp_path / "data", start_process=fork_server.start)
+    runner = LocalRunner(make_migrated(tmp_path / "data"), start_process=fork_server.start)
     runner.start()
     yield runner
     runner.stop_all()

@@ -26,6 +26,7 @@ from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
 from shared.web.connection_limits import ConnectionLimits, guarded
 from tests.support.full_loop import Site
+from tests.support.migrated_data import make_migrated
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class InProcessSystem:
 
 @contextlib.contextmanager
 def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
-    """Start everything with its data in `folder`; stop it after the block."""
-    home = DataDir(folder)
+    """Start everything with its data in the new `folder`; stop it after the block."""
+    home = DataDir(make_migrated(folder))
     servers = BackingServices.in_folder(home)
     with stop_after(servers), home.open_log("ratchet") as log, logging_to(log), socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
