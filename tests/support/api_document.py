@@ -24,6 +24,7 @@ from proposer.settings import ProposerSettings
 from ratchet.signing import new_private_key
 
 PROBLEM = "application/problem+json"
+_REFERENCE = re.compile(r'"\$ref": "#/components/(\w+)/([^"/]+)"')
 
 
 @functools.cache
@@ -67,9 +68,19 @@ class DescribedApi:
         """Return whether a value matches a schema of the document."""
         key = json.dumps(schema, sort_keys=True)
         if key not in self._validators:
-            whole = {**schema, "components": self._document["components"]}
-            self._validators[key] = Draft202012Validator(whole)
+            self._validators[key] = Draft202012Validator({**schema, "components": self._components_of(key)})
         return self._validators[key].is_valid(value)
+
+    def _components_of(self, text: str) -> dict[str, Any]:
+        """Return the components that a schema in JSON refers to: compiling one with all of them takes 20 ms."""
+        found: dict[str, dict[str, Any]] = {}
+        missing = set(_REFERENCE.findall(text))
+        while missing:
+            kind, name = missing.pop()
+            found.setdefault(kind, {})[name] = self._document["components"][kind][name]
+            inner = _REFERENCE.findall(json.dumps(found[kind][name]))
+            missing |= {each for each in inner if each[1] not in found.get(each[0], {})}
+        return found
 
     def resolve(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return what a reference of the document points to, or the value itself."""
