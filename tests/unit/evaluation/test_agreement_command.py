@@ -20,10 +20,10 @@ def write(file: Path, *rows: object) -> str:
 
 @pytest.fixture
 def labels(tmp_path: Path) -> str:
-    """Return a file with 60 items; the judge `strict` is right about good and bad from 0.8 on, `coin` by chance."""
+    """Return a file with 20 items; the judge `strict` is right about good and bad from 0.8 on, `coin` by chance."""
     rows = [
         {"id": i, "people": i % 2, "strict": 0.9 if i % 2 else 0.7, "coin": i % 4 > 1, "kind": "ab"[i % 2]}
-        for i in range(60)
+        for i in range(20)
     ]
     return write(tmp_path / "labels.jsonl", *rows)
 
@@ -32,7 +32,7 @@ def test_judges_have_limits_of_their_own(labels: str) -> None:
     found = agreement(labels, "--people", "people", "--judge", "strict", "--judge", "strict=0.8", "--json")
     lenient, strict = json.loads(found.stdout)["judges"]
     assert (lenient["kappa"]["value"], lenient["agreed"]) == (0.0, 0.5)
-    assert (strict["kappa"]["value"], strict["good_from"], strict["kappa"]["n"]) == (1.0, 0.8, 60)
+    assert (strict["kappa"]["value"], strict["good_from"], strict["kappa"]["n"]) == (1.0, 0.8, 20)
     assert strict["spearman"]["value"] == pytest.approx(1.0)
 
 

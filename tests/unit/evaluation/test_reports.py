@@ -1,6 +1,7 @@
 """Reports for people and CI: what they show, and that texts of models stay texts."""
 
 import re
+from functools import cache
 from xml.etree import ElementTree
 
 import pytest
@@ -20,14 +21,19 @@ from tests.support.evaluation import BASELINE, CANDIDATE, golden_case, run
 
 HOSTILE = "</pre><script>alert(1)</script>\x1b[31m`|@everyone](http://x)\x00\u202e ]]>"
 GERMAN = [{"name": "language", "language": "de"}]
-CASES = GoldenSet(
-    (
-        golden_case(id="fine"),
-        golden_case(id="<b>`odd|id`", input="Odd?", protected=True, tags=["a|b"]),
-        golden_case(id="silent", input="Silent?"),
-        golden_case(id="short", input="Short?", evaluators=GERMAN),
+
+
+@cache
+def cases() -> GoldenSet:
+    """Return the cases; made at the first use, not at import, as recognising languages loads a model for a second."""
+    return GoldenSet(
+        (
+            golden_case(id="fine"),
+            golden_case(id="<b>`odd|id`", input="Odd?", protected=True, tags=["a|b"]),
+            golden_case(id="silent", input="Silent?"),
+            golden_case(id="short", input="Short?", evaluators=GERMAN),
+        )
     )
-)
 
 
 def respond(prompt: Prompt, case: GoldenCase) -> AppAnswer:
@@ -39,9 +45,9 @@ def respond(prompt: Prompt, case: GoldenCase) -> AppAnswer:
 @pytest.fixture(scope="module")
 def report() -> EvaluationReport:
     settings = RunSettings(min_pass_rate=0.9)
-    result = run(respond, CASES, settings)
-    pairs = find_near_duplicates(CASES.cases)
-    return EvaluationReport("cases", CASES, "my_app:answer", settings, CANDIDATE, BASELINE, pairs, result)
+    result = run(respond, cases(), settings)
+    pairs = find_near_duplicates(cases().cases)
+    return EvaluationReport("cases", cases(), "my_app:answer", settings, CANDIDATE, BASELINE, pairs, result)
 
 
 def test_markdown_shows_verdict_checks_and_new_failures(report: EvaluationReport) -> None:
@@ -101,8 +107,8 @@ def test_page_escapes_texts_and_shows_both_answers(report: EvaluationReport) -> 
 
 def test_page_without_a_baseline() -> None:
     settings = RunSettings(min_pass_rate=0.5)
-    result = run(respond, CASES, settings, baseline=None)
-    page = render_html(EvaluationReport("cases", CASES, "a:b", settings, CANDIDATE, None, (), result))
+    result = run(respond, cases(), settings, baseline=None)
+    page = render_html(EvaluationReport("cases", cases(), "a:b", settings, CANDIDATE, None, (), result))
     assert "Change of the prompt" not in page
 
 
