@@ -8,7 +8,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ _SOCKETLESS = (_TESTS / "unit", _TESTS / "simulation")
 _UNTRACED = tuple(_TESTS / folder for folder in ("browser", "e2e", "faults", "simulation"))
 
 # No hypothesis deadline: a busy machine must not fail a property. pytest-timeout and the benchmarks check durations.
-for _profile, _examples in {"ratchet-quick": 10, "ratchet-default": 100, "ratchet-full": 1000}.items():
+for _profile, _examples in {"ratchet-quick": 5, "ratchet-default": 100, "ratchet-full": 1000}.items():
     settings.register_profile(
         _profile, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=_examples
     )
@@ -119,8 +120,14 @@ def _untraced(test: pytest.Function) -> bool:
     return generated or _below(test, _UNTRACED) or test.get_closest_marker("simulation") is not None
 
 
-def _below(test: pytest.Item, folders: Iterable[Path]) -> bool:
-    return any(test.path.is_relative_to(folder) for folder in folders)
+def _below(test: pytest.Item, folders: tuple[Path, ...]) -> bool:
+    return _is_below(test.path, folders)
+
+
+@cache
+def _is_below(file: Path, folders: tuple[Path, ...]) -> bool:
+    """Return whether a file is in one of the folders; remembered, as each test asks three times."""
+    return any(file.is_relative_to(folder) for folder in folders)
 
 
 @pytest.fixture(scope="session")
