@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from collector.domain.log_entries import pack, versions_of
+from shared.events.base import execution_reference
 from shared.events.feedback import Consent, ExecutionFacts, ExecutionRecorded, PromptUse, Usage
-from shared.events.references import execution_reference
 
 PROJECT, ENVIRONMENT = "shop", "production"
 LARGE_TARGET = "target-0"

@@ -1,12 +1,14 @@
 """Trace one thumb, and one full loop, through all services in one process.
 
-    python -m tests.architecture.trace          # the files that one thumb enters
+    python -m tests.architecture.trace          # the files that one thumb enters, with their lines
     python -m tests.architecture.trace --check  # compare docs/one-event.md with a thumb and a full loop
 
 Counted are files of the product (sdk, shared, services) in which at least one function is called between
-`Client.feedback` in the app and the commit in the analyzer. The system is warm: it has processed an execution and a
-thumb before. The proposer consumes the same event concurrently; its files are counted separately. Calls of background
-tasks in that time are counted, modules that are only imported are not.
+`Client.feedback` in the app and the commits of all consumers of the event: the analyzer, the collector's execution
+log and the evaluator. The system is warm: it has processed an execution and a thumb before. The proposer's files are
+counted separately. Not counted are modules that are only imported, and calls of periodic jobs: they run without an
+event, too.
+`--check` also fails if more than `MOST_FILES` are entered.
 """
 
 import argparse
@@ -31,6 +33,17 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "one-event.md"
 PRODUCT = tuple(f"{ROOT}/{top}/" for top in ("sdk", "shared", "services"))
 PARALLEL = "services/proposer/"
+MOST_FILES = 118
+PERIODIC = (
+    (f"{ROOT}/shared/src/shared/runtime/background.py", "run_every"),
+    (
+        f"{ROOT}/shared/src/shared/messaging/bus.py",
+        "Bus._watch",
+    ),
+)
+"""Loops of periodic jobs: what they call is not called for the event."""
+CONSUMERS = {"analyzer.quality": 2, "collector.execution-log": 2, "evaluator.opinions": 1, "proposer.feedback": 1}
+"""Consumer groups of `feedback.created`, with the events that each has processed after one execution and one thumb."""
 STEP = re.compile(r"^\| \d+ \| `([\w./-]+)` · `([\w.]+)` \|", re.M)
 Call = tuple[str, str]
 """A file, relative to the repository, and the qualified name of a function in it."""
@@ -42,6 +55,7 @@ class Recorder:
 
     calls: list[Call] = field(default_factory=list)
     recording: bool = False
+    without_periodic: bool = False
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -55,17 +69,28 @@ class Recorder:
             threading.settrace(None)
 
     @contextlib.contextmanager
-    def record(self) -> Iterator[list[Call]]:
-        """Collect the calls during the block in the yielded list."""
+    def record(self, without_periodic: bool = False) -> Iterator[list[Call]]:
+        """Collect the calls during the block in the yielded list, if so without those of periodic jobs."""
         self.calls = []
+        self.without_periodic = without_periodic
         self.recording = True
         yield self.calls
         self.recording = False
 
     def _on_call(self, frame: FrameType, event: str, _: Any) -> None:
         if self.recording and event == "call" and frame.f_code.co_filename.startswith(PRODUCT):
+            if self.without_periodic and _is_periodic(frame):
+                return
             path = frame.f_code.co_filename[len(str(ROOT)) + 1 :]
             self.calls.append((path, frame.f_code.co_qualname.replace(".<locals>", "")))
+
+
+def _is_periodic(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if (frame.f_code.co_filename, frame.f_code.co_qualname) in PERIODIC:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
@@ -81,10 +106,10 @@ def trace_thumb(system: InProcessSystem, recorder: Recorder) -> list[Call]:
     with system.site.client() as app:
         run = app.record(prompts=[app.prompt(NAME, GOOD_TEXT, target=TARGET)], input="question", output="answer")
         app.feedback(run, kind="thumb", value=True, user="user-0")
-        eventually_sync(lambda: _measured_events(system) == 2, within=60)
-        with recorder.record() as calls:
+        eventually_sync(lambda: _consumed(system, 1), within=60)
+        with recorder.record(without_periodic=True) as calls:
             app.feedback(run, kind="thumb", value=False, user="user-1")
-            eventually_sync(lambda: _measured_events(system) == 3, within=60)
+            eventually_sync(lambda: _consumed(system, 2), within=60)
     return calls
 
 
@@ -107,8 +132,14 @@ def _rate(app: Ratchet, text: str, tag: str, up: Callable[[int], bool]) -> None:
     rate(app, app.prompt(NAME, text, target=TARGET), 120, up, tag)
 
 
-def _measured_events(system: InProcessSystem) -> int:
-    return int(psql(system.dsn, "SELECT count(*) FROM analyzer.inbox WHERE consumer = 'analyzer.quality'"))
+def _consumed(system: InProcessSystem, thumbs: int) -> bool:
+    """Return whether each consumer has committed `thumbs`, and the execution if it reads those."""
+    counts = " UNION ALL ".join(
+        f"SELECT consumer, count(*) FROM {group.split('.')[0]}.inbox WHERE consumer = '{group}' GROUP BY 1"
+        for group in CONSUMERS
+    )
+    found = dict(line.split("|") for line in psql(system.dsn, counts).splitlines())
+    return found == {group: str(first + thumbs - 1) for group, first in CONSUMERS.items()}
 
 
 def steps(document: str) -> tuple[list[Call], list[Call]]:
@@ -146,17 +177,26 @@ def main() -> int:
     documented = steps(DOCUMENT.read_text())
     missing = missing_steps(documented[0], thumb) + missing_steps(documented[1], loop)
     print("\n".join(f"not entered after the step before: {step}" for step in missing))
-    return 1 if missing else 0
+    entered = len(files_entered(thumb))
+    print(f"{entered} files entered by one thumb, at most {MOST_FILES} are expected")
+    return 1 if missing or entered > MOST_FILES else 0
+
+
+def files_entered(calls: Sequence[Call]) -> list[str]:
+    """Return the files entered, in order, without those of the proposer."""
+    return [path for path in dict.fromkeys(path for path, _ in calls) if not path.startswith(PARALLEL)]
 
 
 def report(calls: Sequence[Call]) -> str:
-    """Return the number of files entered, and each file with its functions, in order."""
+    """Return the number of files entered, and each file with its lines and functions, in order."""
     files: dict[str, dict[str, None]] = {}
     for path, name in calls:
         files.setdefault(path, {})[name] = None
-    own = [path for path in files if not path.startswith(PARALLEL)]
-    lines = [f"{len(own)} files entered by one thumb, and {len(files) - len(own)} of the proposer at the same time"]
-    return "\n".join([*lines, *(f"{path}: {', '.join(names)}" for path, names in files.items())])
+    own = len(files_entered(calls))
+    lines = [f"{own} files entered by one thumb, and {len(files) - own} of the proposer at the same time"]
+    for path, names in files.items():
+        lines.append(f"{path} ({len((ROOT / path).read_text().splitlines())}): {', '.join(names)}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from collector.storage.repository import PostgresRepository
 from shared.messaging import delivery
 from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.delivery import BatchPositions
-from shared.messaging.offset_commits import OffsetCommits
+from shared.messaging.offsets import OffsetCommits
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.sql_store import SqlStore, SqlTx

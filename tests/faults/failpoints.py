@@ -103,7 +103,7 @@ _WRITE = f"{_GROUPS}.write"
 _REPOSITORY = "collector.storage.repository:PostgresRepository"
 _STORE = "shared.messaging.sql_store:SqlStore"
 _CONSUMER = "shared.messaging.consumer:SubscriptionConsumer"
-_OFFSETS = "shared.messaging.offset_commits:OffsetCommits"
+_OFFSETS = "shared.messaging.offsets:OffsetCommits"
 
 INTAKE = {
     "intake.queued": Failpoint("collector.ingest.service:BatchWriter.write", "before"),

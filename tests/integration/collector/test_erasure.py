@@ -14,8 +14,8 @@ from collector.app import build_app
 from collector.settings import CollectorSettings
 from collector.storage.group_repository import GroupRepository
 from shared.events import Envelope
+from shared.events.base import execution_reference
 from shared.events.erasure import ErasureCompleted
-from shared.events.references import execution_reference
 from shared.messaging.cloudevents import Received
 from tests.support.databases import as_role, psql
 from tests.support.erasure import tables_with

@@ -14,9 +14,9 @@ from evaluator.domain.case_addition import SentCase
 from evaluator.domain.datasets import DatasetKey
 from evaluator.storage.annotation_tables import annotation_queues, annotation_tasks
 from ratchet_evaluation.domain.golden_set import GoldenSet
+from shared.events.base import execution_reference
 from shared.events.erasure import ErasureCompleted, ExecutionsErased
 from shared.events.evaluation import DatasetPublished, EvaluationCompleted
-from shared.events.references import execution_reference
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.problems import Problem
 from tests.integration.evaluator.test_bisections import obey, request

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from collector.domain.execution_filter import contains_text
 from collector.domain.log_entries import feedback_metric, merge, pack, unpack, versions_of
 from collector.domain.model import key_hash
+from shared.events.base import execution_reference
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated, PromptUse, Usage
-from shared.events.references import execution_reference
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 WORDS = st.text("ab√\x1f\U0001f600", min_size=1, max_size=4)

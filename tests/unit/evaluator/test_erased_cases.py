@@ -4,7 +4,7 @@ import pytest
 
 from evaluator.domain.case_addition import SentCase, select_new_cases
 from evaluator.domain.erased_cases import erased_case_ids, reference_key, tombstones_of
-from shared.events.references import execution_reference
+from shared.events.base import execution_reference
 from tests.support.evaluation import golden_case
 
 E17 = reference_key(execution_reference("acme", "production", "e-17"))

@@ -11,7 +11,7 @@ from faststream.kafka import KafkaMessage
 
 from shared.messaging.consumer import ConsumerLag, PartitionLag, SubscriptionConsumer, lag_by_topic
 from shared.messaging.flow_control import NoFlow
-from shared.messaging.topic_ends import TopicEnds
+from shared.messaging.offsets import TopicEnds
 from shared.runtime.prometheus_metrics import Metrics
 
 ONE, TWO = TopicPartition("t", 0), TopicPartition("t", 1)

@@ -16,8 +16,7 @@ from shared.problems import Problem
 from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
-from shared.web.rate_limit import RateLimitPolicy, TokenBuckets
-from shared.web.rate_limiter import RateLimited, RateLimiter, is_exempt
+from shared.web.rate_limiter import RateLimited, RateLimiter, RateLimitPolicy, TokenBuckets, is_exempt
 from tests.support.soak import scaled
 
 SCOPE = {"client": ("198.51.100.7", 1)}

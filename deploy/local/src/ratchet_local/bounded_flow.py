@@ -8,7 +8,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 
-from shared.messaging.topic_ends import TopicEnds
+from shared.messaging.offsets import TopicEnds
 
 MAX_BYTES = 3_000_000
 MAX_MESSAGES = 50_000

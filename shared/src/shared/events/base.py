@@ -1,14 +1,15 @@
-"""Base classes of events: scope, type, Kafka key, and the envelope."""
+"""Base classes of events: scope, type, Kafka key, and the envelope; ids and references."""
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import ClassVar, Generic, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-__all__ = ["AwareDatetime", "E", "Envelope", "Event", "Fact", "derived_id", "new_id"]
+__all__ = ["AwareDatetime", "E", "Envelope", "Event", "Fact", "derived_id", "execution_reference", "new_id"]
 
 
 class Fact(BaseModel):
@@ -98,3 +99,9 @@ def new_id(now: datetime) -> UUID:
 def derived_id(*parts: str) -> UUID:
     """Return the same id for the same parts (RFC 9562 UUIDv5): repeats of a request or an effect are one."""
     return uuid5(NAMESPACE_URL, "ratchet:" + "\x1f".join(parts))
+
+
+def execution_reference(project: str, environment: str, execution_id: str) -> UUID:
+    """Return the hash by which services recognise an execution without its id."""
+    parts = "\x1f".join((project, environment, "execution", execution_id))
+    return UUID(bytes=blake2b(parts.encode(), digest_size=16).digest())

@@ -50,7 +50,7 @@ class ErasureRequested(_SubjectEvent):
 class ExecutionsErased(_SubjectEvent):
     """The collector has erased executions of a user: what was made of them is to be erased, too.
 
-    `references` are those of at most 5,000 executions (`shared.events.references`): whoever has an id can recognise it.
+    `references` are those of at most 5,000 executions (`shared.events.base`): whoever has an id can recognise it.
     An erasure has at least one part, counted from 1; the last one says that there are no more. `by` requested it.
     """
 

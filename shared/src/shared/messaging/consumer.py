@@ -16,7 +16,7 @@ from shared.messaging.cloudevents import Record
 from shared.messaging.consumed_positions import PositionGap
 from shared.messaging.flow_control import Flow
 from shared.messaging.gaps import GapDetector
-from shared.messaging.offset_commits import OffsetCommits
+from shared.messaging.offsets import OffsetCommits
 from shared.runtime.prometheus_metrics import Metrics
 
 _ANSWER_S = 5.0
@@ -97,6 +97,10 @@ class SubscriptionConsumer:
     async def parse(self, raw: tuple[Record, ...]) -> KafkaMessage:
         """Return the batch undecoded: FastStream's own parser loses a batch whose headers it cannot decode."""
         return KafkaMessage(body=b"", raw_message=raw, consumer=self.subscriber.consumer)
+
+    async def decode(self, message: KafkaMessage) -> KafkaMessage:
+        """Return the message itself: `consume` hands its records on, undecoded."""
+        return message
 
     async def consume(self, message: KafkaMessage) -> None:
         """Process one batch, then have its offsets committed. Raises nothing: FastStream would drop the batch."""

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shared.messaging.topic_ends import TopicEnds
+from shared.messaging.offsets import TopicEnds
 
 
 class Flow(Protocol):

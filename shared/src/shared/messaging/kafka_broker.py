@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
 
 from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.security import faststream_security
@@ -80,7 +80,7 @@ def attach_consumer(
         batch_timeout_ms=_ENDLESS_MS,
         consumer_timeout_ms=10_000 if notified else 200,  # between looks at what to fetch
         parser=consumer.parse,
-        decoder=_undecoded,
+        decoder=consumer.decode,
         no_reply=True,
         title=f"{consumer.group}",
         description=subscription.events[0].__doc__,
@@ -92,8 +92,3 @@ def _fetch_wait_ms(embedded: bool, notified: bool) -> int:
     if notified:
         return _NOTIFIED_WAIT_MS
     return _EMBEDDED_WAIT_MS if embedded else _FETCH_WAIT_MS
-
-
-async def _undecoded(message: KafkaMessage) -> KafkaMessage:
-    """Return the message itself, undecoded."""
-    return message

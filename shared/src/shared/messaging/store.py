@@ -167,7 +167,7 @@ class Subscription:
     """Events that a service processes exactly once, in one transaction a batch. Kafka group: `<service>.<name>`.
 
     `structs`: the handler also takes the structs of events (`shared.events.feedback_structs`), which are faster.
-    `from_apps`: apps send these events to Kafka themselves, so that `shared.messaging.topic_ends` misses them.
+    `from_apps`: apps send these events to Kafka themselves, so that `shared.messaging.offsets.TopicEnds` misses them.
     """
 
     name: str

@@ -7,8 +7,8 @@ from typing import Protocol
 from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.runtime.backlog import Backlog
 from shared.runtime.database import is_read_only
+from shared.runtime.rates import Backlog
 
 UNSENT_S = 60.0
 """A message that waits longer than this to be sent makes the service degraded."""

@@ -17,8 +17,8 @@ from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
 from collector.storage.execution_reader import ExecutionReader
 from collector.storage.log_reader import ExecutionLogReader
 from shared.auth.principal import Principal
+from shared.events.base import execution_reference
 from shared.events.feedback import ExecutionFacts
-from shared.events.references import execution_reference
 from shared.problems import Problem, invalid
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from collector.domain.model import key_hash
+from shared.events.base import execution_reference
 from shared.events.feedback import US_DOLLARS, ExecutionRecorded, FeedbackCreated, FeedbackSubject, Usage
-from shared.events.references import execution_reference
 from shared.metric_catalog import source_metric_name
 
 _DURATIONS = ("latency_ms", "time_to_first_token_ms")

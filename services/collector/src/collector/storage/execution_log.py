@@ -21,8 +21,8 @@ from collector.domain.log_entries import (
 )
 from collector.domain.prompt_calls import AddedCalls, values_of
 from collector.storage.prompt_calls import ADD_CALLS
+from shared.events.base import execution_reference
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, Preference
-from shared.events.references import execution_reference
 
 _SEPARATOR = "\x1f"
 """Joins the versions and tools of a row: an array of arrays can't be unnested by rows. None has control characters."""

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from ratchet_evaluation.domain.cases import GoldenCase
+from shared.events.base import execution_reference
 from shared.events.erasure import subject_key
-from shared.events.references import execution_reference
 
 _AFTER_ID = ("?", "#")
 """What may follow an execution's id in a link."""

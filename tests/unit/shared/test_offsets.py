@@ -9,8 +9,7 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging import offset_commits
-from shared.messaging.offset_commits import OffsetCommits
+from shared.messaging.offsets import OffsetCommits
 from tests.support.eventually import eventually
 
 ONE, TWO = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -54,7 +53,7 @@ def offsets(kafka: Kafka) -> OffsetCommits:
 
 @pytest.fixture
 def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offset_commits, "PAUSE_S", 0.001)
+    monkeypatch.setattr("shared.messaging.offsets.PAUSE_S", 0.001)
 
 
 async def test_adding_offsets_does_not_wait_for_kafka(kafka: Kafka, offsets: OffsetCommits) -> None:
