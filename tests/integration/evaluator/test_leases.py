@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from evaluator.domain.task_leases import LEASE, MAX_ATTEMPTS
+from evaluator.domain.task_leases import LEASE, MAX_ATTEMPTS, TaskState
 from evaluator.domain.worker_requests import LeasedTask, LeaseToken
 from tests.support.evaluation import golden_set
 from tests.support.evaluator_service import Evaluator, requested
 from tests.support.soak import scaled
+from tests.support.task_lease_model import can_lease, is_exhausted
 
 EXPIRY = LEASE + timedelta(seconds=1)
 
@@ -26,9 +27,21 @@ async def started(evaluator: Evaluator, cases: int = 4) -> None:
     await evaluator.service.advance_all()
 
 
+async def states(evaluator: Evaluator) -> dict[object, TaskState]:
+    """Return the lease of each task."""
+    rows = await evaluator.rows(
+        """SELECT t.*, t.open AND e.state = 'running' AS wanted
+           FROM evaluator.evaluation_tasks t JOIN evaluator.evaluations e ON e.id = t.evaluation_id"""
+    )
+    return {
+        row.id: TaskState(row.attempts, row.token, row.expires_at, row.answered_at is not None, row.wanted)
+        for row in rows
+    }
+
+
 @pytest.mark.parametrize("seed", range(scaled(4, 40)))
 async def test_any_sequence_of_steps_gives_each_task_one_answer(engine: AsyncEngine, seed: int) -> None:
-    """Model: the latest token of each task, and the token whose answer was accepted."""
+    """Model: which tasks are free or exhausted, the latest token of each, and the token whose answer was accepted."""
     rnd, evaluator = random.Random(seed), Evaluator(engine, ahead=8)
     await started(evaluator)
     held: list[LeasedTask] = []
@@ -38,8 +51,12 @@ async def test_any_sequence_of_steps_gives_each_task_one_answer(engine: AsyncEng
     for _ in range(60):
         match rnd.choice(("lease", "lease", "answer", "answer", "extend", "time", "sweep")):
             case "lease":
-                leased = await evaluator.lease(rnd.randint(1, 4))
-                assert not {task.task_id for task in leased} & (accepted.keys() | exhausted)
+                limit, now = rnd.randint(1, 4), evaluator.clock.now()
+                free = {task_id for task_id, state in (await states(evaluator)).items() if can_lease(state, now)}
+                leased = await evaluator.lease(limit)
+                assert len(leased) == min(limit, len(free))
+                assert {task.task_id for task in leased} <= free
+                assert not free & (accepted.keys() | exhausted)
                 held += leased
                 latest.update({task.task_id: task.token for task in leased})
             case "answer" if held:
@@ -59,9 +76,11 @@ async def test_any_sequence_of_steps_gives_each_task_one_answer(engine: AsyncEng
             case "time":
                 evaluator.clock.advance(timedelta(seconds=rnd.choice((5, 31))))
             case "sweep":
+                now = evaluator.clock.now()
+                exhausted |= {id_ for id_, state in (await states(evaluator)).items() if is_exhausted(state, now)}
                 await evaluator.service.advance_all()
                 rows = await evaluator.rows("SELECT id FROM evaluator.evaluation_tasks WHERE answer ? 'failure'")
-                exhausted |= {row.id for row in rows}
+                assert exhausted == {row.id for row in rows}
     for _ in range(MAX_ATTEMPTS + 1):  # all workers disappear
         await evaluator.lease(100)
         evaluator.clock.advance(EXPIRY)

@@ -15,11 +15,10 @@ from evaluator.domain.task_leases import (
     MAX_ATTEMPTS,
     TaskState,
     begin_lease,
-    can_lease,
     holds_lease,
-    is_exhausted,
     judge_answer,
 )
+from tests.support.task_lease_model import can_lease, is_exhausted
 
 START = datetime(2026, 11, 30, tzinfo=UTC)
 TASKS = 3

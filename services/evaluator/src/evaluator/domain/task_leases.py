@@ -1,4 +1,7 @@
-"""Leases of tasks: a worker holds a task by a token until it expires; only the latest token may answer it."""
+"""Leases of tasks: a worker holds a task by a token until it expires; only the latest token may answer it.
+
+Which tasks are free and which have failed is decided by queries: `TaskRepository.lease` and `fail_exhausted`.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,15 +31,6 @@ class TaskState:
     answered: bool = False
     wanted: bool = True
 
-    def is_free(self, now: datetime) -> bool:
-        """Return whether no worker holds the task."""
-        return self.expires_at is None or self.expires_at <= now
-
-
-def can_lease(task: TaskState, now: datetime) -> bool:
-    """Return whether a worker may lease the task."""
-    return task.wanted and not task.answered and task.attempts < MAX_ATTEMPTS and task.is_free(now)
-
 
 def begin_lease(task: TaskState, token: UUID, now: datetime) -> TaskState:
     """Return the task with a new lease, which replaces an expired one."""
@@ -55,8 +49,3 @@ def judge_answer(task: TaskState, token: UUID) -> AnswerOutcome:
     if task.answered:
         return "repeated"
     return "accepted" if task.wanted else "lost"
-
-
-def is_exhausted(task: TaskState, now: datetime) -> bool:
-    """Return whether the last lease of a task expired: it becomes a failed answer, and its token is void."""
-    return task.wanted and not task.answered and task.attempts >= MAX_ATTEMPTS and task.is_free(now)
