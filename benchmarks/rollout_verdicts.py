@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.peers.rollout_judges import JUDGES, Values
 from benchmarks.rows import Row, add_rows_option, write_rows
 from gatekeeper.domain.rollout import MetricSums
-from gatekeeper.domain.rollout_assessment import assess
 from gatekeeper.domain.rollout_plan import GuardedMetric, RolloutPlan, Step
+from gatekeeper.domain.rollout_progression import decide_next_change
 from tests.support.rollout_runs import LOOK, MOST, NOW, Arm, Traffic, Users, at_step, thumbs_by_user
 
 _PLAN = RolloutPlan("user", (Step(5_000, 100, 0),), (GuardedMetric("quality", 300),))
@@ -38,7 +38,9 @@ class Course:
         """Let each judge decide that has not ended."""
         sums = {arm: found.sums(True) for arm, found in self.arms.items()}
         verdicts: dict[str, Callable[[], str | None]] = {
-            _OURS: lambda: assess(at_step(_PLAN, 0), {(0, "quality"): MetricSums(True, sums)}, False, NOW).phase,  # type: ignore[arg-type]
+            _OURS: lambda: (
+                decide_next_change(at_step(_PLAN, 0), {(0, "quality"): MetricSums(True, sums)}, False, NOW).phase  # type: ignore[arg-type]
+            ),
             **{name: lambda judge=judge: judge(self.base, self.candidate) for name, judge in JUDGES.items()},  # type: ignore[misc]
         }
         for name, verdict in verdicts.items():

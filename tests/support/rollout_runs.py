@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatekeeper.domain.rollout import MetricSums, Rollout
-from gatekeeper.domain.rollout_assessment import assess
 from gatekeeper.domain.rollout_plan import ALL, GuardedMetric, RolloutPlan, Step
+from gatekeeper.domain.rollout_progression import decide_next_change
 from shared.statistics.two_arms import ArmSums
 from shared.statistics.unit_groups import GROUPS, UnitSums
 
@@ -160,7 +160,7 @@ def simulate(traffic: Traffic, difference: float, seed: int, plan: RolloutPlan =
                 arm.add(groups, traffic.law(random, levels, shift))
             arms = {"base": base.sums(by_unit), "candidate": candidate.sums(by_unit)}
             measured[number, "quality"] = MetricSums(traffic.bounded, arms)  # type: ignore[arg-type]
-            phase = assess(at_step(plan, number), measured, False, NOW).phase
+            phase = decide_next_change(at_step(plan, number), measured, False, NOW).phase
             if phase in ("harmful", "complete"):
                 return Run(phase, total)
             if phase == "advance":

@@ -8,12 +8,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatekeeper.domain.rollout_machine import Actor, Change, Circumstances, Position, apply_change
+from gatekeeper.domain.rollout import ChangeKind
 from gatekeeper.domain.rollout_plan import plan_of
 from tests.support.gatekeeper import World, digest
+from tests.support.rollout_machine import Actor, Circumstances, Position, apply_change
 from tests.support.rollouts import BASE, CANDIDATE, latest, measure, plan
 
-PATHS: list[tuple[Change, ...]] = [
+PATHS: list[tuple[ChangeKind, ...]] = [
     (),
     ("paused",),
     ("advanced",),
@@ -76,7 +77,7 @@ async def test_the_database_allows_exactly_what_the_state_machine_does(gate: Wor
                 position = moved
             if halted:
                 await conn.execute(halt, {"key": gate.keys["reviewer_key"]})
-            for change, actor in product(get_args(Change), actors):
+            for change, actor in product(get_args(ChangeKind), actors):
                 outer = await conn.begin_nested()
                 allowed = await attempt(conn, change, *actors[actor], rollout)
                 await outer.rollback()

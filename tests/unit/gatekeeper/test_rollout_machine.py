@@ -3,14 +3,15 @@
 from itertools import product
 from typing import get_args
 
-from gatekeeper.domain.rollout_machine import Actor, Change, Circumstances, Position, apply_change
+from gatekeeper.domain.rollout import ChangeKind
 from gatekeeper.domain.rollout_plan import ALL, GuardedMetric, RolloutPlan, Step
+from tests.support.rollout_machine import Actor, Circumstances, Position, apply_change
 
 PLAN = RolloutPlan(
     "user", tuple(Step(weight, 100, 60) for weight in (100, 500, 2_500, 5_000)), (GuardedMetric("thumb", 300),)
 )
 CIRCUMSTANCES = [Circumstances(*flags) for flags in product((True, False), repeat=4)]
-CHANGES: tuple[Change, ...] = get_args(Change)
+CHANGES: tuple[ChangeKind, ...] = get_args(ChangeKind)
 ACTORS: tuple[Actor, ...] = get_args(Actor)
 
 
@@ -32,7 +33,7 @@ def test_exhaustive_search_finds_no_way_past_the_approval_and_the_plan() -> None
     assert (len(seen), tried) == (18, 18 * 7 * 3 * 16)
 
 
-def check(before: Position, change: Change, actor: Actor, given: Circumstances, after: Position) -> None:
+def check(before: Position, change: ChangeKind, actor: Actor, given: Circumstances, after: Position) -> None:
     """Check one change that is possible."""
     planned = {0: (0,), **{step.weight: (number,) for number, step in enumerate(PLAN.steps)}, ALL: (4,)}
     assert after.weight in planned

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gatekeeper.domain.rollout import Arm, PauseReason, Phase, State
-from gatekeeper.domain.rollout_machine import Change
+from gatekeeper.domain.rollout import Arm, ChangeKind, PauseReason, Phase, State
 from gatekeeper.domain.rollout_plan import Unit
 from shared.web.response_models import DescribedResponse
 
@@ -101,7 +100,7 @@ class RolloutChangeView(DescribedResponse):
     """A change of a rollout. `verdict`: the assessment that it rests on; null for a reviewer's."""
 
     revision: int
-    kind: Change
+    kind: ChangeKind
     step: int
     weight: int
     by: str

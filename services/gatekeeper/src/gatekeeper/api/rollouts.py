@@ -12,8 +12,7 @@ from gatekeeper.api.prompt_names import NameInQuery
 from gatekeeper.api.request_body import OptionalReason, RequestBody, described, json_body, presented_key
 from gatekeeper.api.rollout_models import RolloutDetails, RolloutList, RolloutView
 from gatekeeper.delivery.notifier import PromotionNotifier
-from gatekeeper.domain.rollout import Rollout
-from gatekeeper.domain.rollout_machine import Change
+from gatekeeper.domain.rollout import ChangeKind, Rollout
 from gatekeeper.storage.rollouts import RolloutRepository
 from gatekeeper.use_cases.rollouts import SteerRequest, assess_rollout, steer_rollout, verdict_json
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
@@ -77,7 +76,7 @@ def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> API
     schema = described(RolloutChange, {"revision": None, "reason": "Enough evidence"}, *AUTHORITY, *PROMOTION)
 
     async def change(
-        request: Request, principal: Principal, rollout_id: UUID, body: RolloutChange, kind: Change | None
+        request: Request, principal: Principal, rollout_id: UUID, body: RolloutChange, kind: ChangeKind | None
     ) -> dict[str, Any]:
         async with units.begin() as unit:
             repository = RolloutRepository(unit.conn)
@@ -118,7 +117,7 @@ async def _load(repository: RolloutRepository, principal: Principal, rollout_id:
     return found
 
 
-def _next(rollout: Rollout) -> Change:
+def _next(rollout: Rollout) -> ChangeKind:
     return "completed" if rollout.step == len(rollout.plan.steps) - 1 else "advanced"
 
 

@@ -13,6 +13,8 @@ State = Literal["running", "paused", "live", "rolled_back", "superseded"]
 OPEN: frozenset[State] = frozenset({"running", "paused"})
 Arm = Literal["base", "candidate", "unassigned"]
 """`unassigned`: the app had no id of the plan's unit, so it served the base; not compared."""
+ChangeKind = Literal["started", "advanced", "completed", "paused", "resumed", "rolled_back", "superseded"]
+"""Which change is possible when is decided by the database: storage/functions/rollout_checks.sql."""
 Phase = Literal["waiting", "advance", "complete", "harmful", "pause", "paused", "halted", "ended"]
 PauseReason = Literal["inconclusive", "no-data", "sample-ratio", "reviewer"]
 

@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from gatekeeper.domain.live_version import LiveKey
-from gatekeeper.domain.rollout import Assessment, Rollout
-from gatekeeper.domain.rollout_assessment import assess
-from gatekeeper.domain.rollout_machine import Change
+from gatekeeper.domain.rollout import Assessment, ChangeKind, Rollout
+from gatekeeper.domain.rollout_progression import decide_next_change
 from gatekeeper.storage.acceptance import AcceptanceRepository
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.kill_switch import KillSwitchRepository
@@ -19,7 +18,7 @@ from shared.events import derived_id
 from shared.events.promotion import PromptLive
 from shared.events.rollouts import RolloutAdvanced, RolloutConcluded, RolloutEvent, RolloutStarted
 
-_CHANGES: dict[str, Change] = {
+_CHANGES: dict[str, ChangeKind] = {
     "advance": "advanced",
     "complete": "completed",
     "harmful": "rolled_back",
@@ -34,7 +33,7 @@ class SteerRequest:
 
     key: str
     rollout_id: UUID
-    change: Change
+    change: ChangeKind
     reason: str
     revision: int | None = None
 
@@ -52,7 +51,7 @@ async def assess_rollout(unit: UnitOfWork, rollout: Rollout) -> Assessment:
     """Return what is to be done with a rollout at the time of `unit`."""
     measured = await RolloutRepository(unit.conn).get_measured(rollout.id)
     switch = await KillSwitchRepository(unit.conn).get_state(rollout.project, rollout.environment)
-    return assess(rollout, measured, switch.halted, unit.now)
+    return decide_next_change(rollout, measured, switch.halted, unit.now)
 
 
 async def apply_assessment(unit: UnitOfWork, rollout: Rollout) -> list[PromptLive]:
@@ -95,7 +94,7 @@ async def emit_superseded(unit: UnitOfWork, rollout: Rollout | None) -> None:
         await _emit_change(unit, rollout, "superseded")
 
 
-async def _publish(unit: UnitOfWork, rollout: Rollout, change: Change, rows: list[LiveKey]) -> list[PromptLive]:
+async def _publish(unit: UnitOfWork, rollout: Rollout, change: ChangeKind, rows: list[LiveKey]) -> list[PromptLive]:
     promoted = await publish_live(unit, rows)
     await _emit_change(unit, rollout, change)
     if change == "completed":
@@ -107,13 +106,13 @@ async def _publish(unit: UnitOfWork, rollout: Rollout, change: Change, rows: lis
     return promoted
 
 
-async def _emit_change(unit: UnitOfWork, rollout: Rollout, change: Change) -> None:
+async def _emit_change(unit: UnitOfWork, rollout: Rollout, change: ChangeKind) -> None:
     changed = await RolloutRepository(unit.conn).get_rollout(rollout.project, rollout.environment, rollout.id)
     assert changed is not None
     await _emit(unit, changed, change)
 
 
-async def _emit(unit: UnitOfWork, rollout: Rollout, change: Change) -> None:
+async def _emit(unit: UnitOfWork, rollout: Rollout, change: ChangeKind) -> None:
     facts = {
         "project": rollout.project, "environment": rollout.environment, "target": rollout.target,
         "rollout_id": rollout.id, "revision": rollout.revision, "name": rollout.name,

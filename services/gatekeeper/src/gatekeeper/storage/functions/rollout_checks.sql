@@ -38,7 +38,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Trigger: the state machine of a rollout, as gatekeeper.domain.rollout_machine has it. The live version is checked when
+-- Trigger: the state machine of a rollout, as tests/support/rollout_machine.py models it. The live version is checked when
 -- the change is used, by `check_rollout_change`.
 CREATE OR REPLACE FUNCTION gatekeeper.check_rollout_change_insert() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$

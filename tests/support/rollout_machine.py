@@ -1,6 +1,7 @@
-"""The state machine of a rollout: which change is possible when, who may cause it, and what it needs (pure).
+"""Reference model of the triggers in rollout_checks.sql, the state machine of a rollout, which decide in the product.
 
-The database has the same rules (storage/functions/rollout_checks.sql), and refuses every other change.
+Which change is possible when, who may cause it, and what it needs. Two tests use it: one searches the model, the other
+compares the database with it.
 
 | change | from | to | who | needs |
 |---|---|---|---|---|
@@ -20,13 +21,12 @@ another approval.
 from dataclasses import dataclass
 from typing import Literal
 
-from gatekeeper.domain.rollout import OPEN, State
+from gatekeeper.domain.rollout import OPEN, ChangeKind, State
 from gatekeeper.domain.rollout_plan import ALL, RolloutPlan
 
-Change = Literal["started", "advanced", "completed", "paused", "resumed", "rolled_back", "superseded"]
 Actor = Literal["gatekeeper", "reviewer", "author"]
 """`author`: a reviewer who wrote the proposal, and so must not authorise it."""
-_STATE_AFTER: dict[Change, State] = {
+_STATE_AFTER: dict[ChangeKind, State] = {
     "started": "running",
     "advanced": "running",
     "completed": "live",
@@ -57,7 +57,7 @@ class Circumstances:
 
 
 def apply_change(
-    plan: RolloutPlan, position: Position, change: Change, actor: Actor, given: Circumstances
+    plan: RolloutPlan, position: Position, change: ChangeKind, actor: Actor, given: Circumstances
 ) -> Position | None:
     """Return the position after a change; None if it is not possible."""
     if not _is_possible(plan, position, change) or not _is_allowed(position, change, actor, given):
@@ -71,7 +71,7 @@ def apply_change(
     return Position(state, step, ALL if change == "completed" else plan.steps[step].weight)
 
 
-def _is_possible(plan: RolloutPlan, position: Position, change: Change) -> bool:
+def _is_possible(plan: RolloutPlan, position: Position, change: ChangeKind) -> bool:
     last = position.step == len(plan.steps) - 1
     match change:
         case "started":
@@ -88,7 +88,7 @@ def _is_possible(plan: RolloutPlan, position: Position, change: Change) -> bool:
             return position.state in OPEN
 
 
-def _is_allowed(position: Position, change: Change, actor: Actor, given: Circumstances) -> bool:
+def _is_allowed(position: Position, change: ChangeKind, actor: Actor, given: Circumstances) -> bool:
     if change in ("paused", "rolled_back"):
         return True
     if change == "superseded":

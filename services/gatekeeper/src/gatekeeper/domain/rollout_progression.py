@@ -1,4 +1,4 @@
-"""Assess a rollout: harm, evidence for the next step, or reasons to pause (pure).
+"""Decide the next change of a rollout: harm, evidence for the next step, or reasons to pause (pure).
 
 All guarded metrics are compared at every look. The error budget of 5 % for a false rollback is shared by them; for a
 false advance each has 5 %, since an advance needs all of them.
@@ -27,7 +27,7 @@ _COMPARED: tuple[Arm, Arm] = ("base", "candidate")
 _NO_SUMS = ArmSums()
 
 
-def assess(rollout: Rollout, measured: Measured, halted: bool, now: datetime) -> Assessment:
+def decide_next_change(rollout: Rollout, measured: Measured, halted: bool, now: datetime) -> Assessment:
     """Return what to do with a rollout, with the numbers. Evidence of harm counts also while it is paused or halted."""
     if not rollout.is_open:
         return Assessment("ended", rollout.message)

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from gatekeeper.domain.rollout import Arm, MetricSums, Rollout
-from gatekeeper.domain.rollout_assessment import assess
 from gatekeeper.domain.rollout_plan import GuardedMetric, RolloutPlan, Step, named_plan, plan_of
+from gatekeeper.domain.rollout_progression import decide_next_change
 from shared.statistics.two_arms import ArmSums
 from shared.statistics.unit_groups import UnitSums
 
@@ -62,15 +62,18 @@ def test_assessment(
 ) -> None:
     halted = case.get("halted", False)
     given = {name: value for name, value in case.items() if name != "halted"}
-    found = assess(rollout(**given), measured, halted, NOW)
+    found = decide_next_change(rollout(**given), measured, halted, NOW)
     assert (found.phase, message in found.message) == (phase, True), found
 
 
 def test_reasons_to_pause_are_named() -> None:
-    assert assess(rollout(700), {}, False, NOW).reason == "no-data"
+    assert decide_next_change(rollout(700), {}, False, NOW).reason == "no-data"
     ratio = {(0, "error_rate"): shares((900, 900), (100, 100))}
-    assert assess(rollout(), ratio, False, NOW).reason == "sample-ratio"
-    assert assess(rollout(3_700), {(0, "error_rate"): shares((95, 9), (5, 5))}, False, NOW).reason == "inconclusive"
+    assert decide_next_change(rollout(), ratio, False, NOW).reason == "sample-ratio"
+    assert (
+        decide_next_change(rollout(3_700), {(0, "error_rate"): shares((95, 9), (5, 5))}, False, NOW).reason
+        == "inconclusive"
+    )
 
 
 def test_guarded_metrics_share_the_error_budget() -> None:
@@ -78,20 +81,20 @@ def test_guarded_metrics_share_the_error_budget() -> None:
     others = tuple(GuardedMetric(f"score.m{number}", 500) for number in range(4))
     guarded = RolloutPlan("execution", PLAN.steps, (*PLAN.metrics, *others), 3_600, 600)
     drop = {(0, "thumb"): shares((2000, 1800), (120, 94))}
-    assert assess(rollout(), drop, False, NOW).phase == "harmful"
-    assert assess(rollout(plan=guarded), drop, False, NOW).phase == "waiting"
+    assert decide_next_change(rollout(), drop, False, NOW).phase == "harmful"
+    assert decide_next_change(rollout(plan=guarded), drop, False, NOW).phase == "waiting"
 
 
 def test_a_metric_is_not_worse_only_from_its_minimum_of_values() -> None:
     for n, verdict in ((99, "undecided"), (100, "not-worse")):
         better = {(0, "thumb"): shares((2_000, 1_000), (n, n))}
-        assert assess(rollout(), better, False, NOW).metrics[0].verdict == verdict
+        assert decide_next_change(rollout(), better, False, NOW).metrics[0].verdict == verdict
 
 
 def test_a_change_of_traffic_between_steps_is_no_harm() -> None:
     """Quality fell for both arms, while the candidate got more of the later traffic."""
     early, late = shares((9_900, 8_900), (100, 90)), shares((1_000, 500), (1_000, 500))
-    found = assess(rollout(step=1, weight=5_000), {(0, "thumb"): early, (1, "thumb"): late}, False, NOW)
+    found = decide_next_change(rollout(step=1, weight=5_000), {(0, "thumb"): early, (1, "thumb"): late}, False, NOW)
     assert found.metrics[0].verdict != "worse"
     assert found.metrics[0].difference.mean == pytest.approx(0.0, abs=0.002)
 
@@ -102,7 +105,7 @@ def test_an_amount_is_harmful_only_beyond_its_margin() -> None:
         arms: dict[Arm, ArmSums] = {"base": ArmSums(1000, 0.0, 10.0)}
         arms["candidate"] = ArmSums(1000, 1000 * logarithm, 1000 * logarithm**2 + 10.0)
         measured = {(0, "latency_ms"): MetricSums(False, arms)}
-        assert assess(rollout(plan=plan, weight=5_000), measured, False, NOW).phase == phase
+        assert decide_next_change(rollout(plan=plan, weight=5_000), measured, False, NOW).phase == phase
 
 
 def test_a_named_plan_guards_the_metrics_of_the_proposal_and_errors() -> None:
@@ -132,22 +135,26 @@ def users(count: int, calls: int, good: int) -> ArmSums:
 def test_calls_of_the_same_users_are_no_evidence_of_their_own() -> None:
     """The same shares are harm with one call a user, and undecided with 20 calls of a twentieth of the users."""
     single, many = of_users((1_000, 1, 800), (200, 1, 120)), of_users((1_000, 1, 800), (10, 20, 6))
-    assert assess(rollout(plan=BY_USER), {(0, "thumb"): single}, False, NOW).phase == "harmful"
-    assert assess(rollout(plan=BY_USER), {(0, "thumb"): many}, False, NOW).phase == "waiting"
+    assert decide_next_change(rollout(plan=BY_USER), {(0, "thumb"): single}, False, NOW).phase == "harmful"
+    assert decide_next_change(rollout(plan=BY_USER), {(0, "thumb"): many}, False, NOW).phase == "waiting"
 
 
 def test_nothing_is_concluded_of_fewer_than_ten_users() -> None:
     for count, phase in ((9, "waiting"), (10, "harmful")):
-        found = assess(rollout(plan=BY_USER), {(0, "thumb"): of_users((900, 1, 900), (count, 20, 0))}, False, NOW)
+        found = decide_next_change(
+            rollout(plan=BY_USER), {(0, "thumb"): of_users((900, 1, 900), (count, 20, 0))}, False, NOW
+        )
         assert found.phase == phase, found
-    few = assess(rollout(plan=BY_USER), {(0, "thumb"): of_users((900, 1, 900), (9, 20, 9))}, False, NOW)
+    few = decide_next_change(rollout(plan=BY_USER), {(0, "thumb"): of_users((900, 1, 900), (9, 20, 9))}, False, NOW)
     assert "thumb of 10 users of each arm (has 9)" in few.message
 
 
 def test_the_ratio_of_the_arms_is_tested_by_users() -> None:
     """A tenth of the executions instead of a twentieth, by 100 users with one call each, or by 5 busy ones."""
     found = [
-        assess(rollout(plan=BY_USER), {(0, "error_rate"): of_users((900, 1, 900), candidate)}, False, NOW).reason
+        decide_next_change(
+            rollout(plan=BY_USER), {(0, "error_rate"): of_users((900, 1, 900), candidate)}, False, NOW
+        ).reason
         for candidate in ((100, 1, 100), (5, 20, 5))
     ]
     assert found == ["sample-ratio", None]
