@@ -9,10 +9,10 @@ import pytest
 from shared.errors import Permanent
 from shared.events import derived_id
 from shared.events.message import OutgoingMessage
-from shared.messaging.consumed_positions import ABSENT, Gap
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox_holds import Held
 from shared.messaging.packed_messages import shard_of
+from shared.messaging.position_gaps import ABSENT, Gap
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Progress
 from shared.testing.store import FakeStore

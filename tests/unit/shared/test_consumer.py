@@ -144,7 +144,7 @@ def notified() -> World:
     """A consumer whose messages are produced by this process."""
     arrivals = TopicEnds()
     world = World(NoFlow(arrivals), arrivals)
-    arrivals.subscribe(world.reader.resume)
+    arrivals.subscribe(world.reader.wake_partition)
     world.consumer.ends = {ONE: 0}
     return world
 

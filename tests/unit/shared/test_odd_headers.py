@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from shared.web.authentication import own_pages_only
+from shared.web.csrf import require_same_origin
 from shared.web.error_handlers import install_problems
 from shared.web.host import ValidHost
 
@@ -20,7 +20,7 @@ def app() -> FastAPI:
 
     @made.post("/change")
     async def change(request: Request) -> dict[str, str]:
-        own_pages_only(request)
+        require_same_origin(request)
         await request.body()
         return {"url": str(request.url)}
 

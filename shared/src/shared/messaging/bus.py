@@ -17,7 +17,7 @@ from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.flow_control import Flow, NoFlow
-from shared.messaging.gaps import GapDetector
+from shared.messaging.gap_detector import GapDetector
 from shared.messaging.kafka_broker import SessionTimes, attach_consumer, new_broker
 from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
@@ -132,7 +132,7 @@ class Bus:
 
     def _on_arrival(self, partition: TopicPartition) -> None:
         for consumer in self._consumers:
-            consumer.resume(partition)
+            consumer.wake_partition(partition)
 
     def _broadcast_processor(self, broadcast: Broadcast) -> Callable[[Sequence[Record]], Any]:
         async def process(records: Sequence[Record]) -> None:

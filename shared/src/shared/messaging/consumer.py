@@ -13,10 +13,10 @@ from aiokafka import TopicPartition
 from faststream.kafka import KafkaMessage
 
 from shared.messaging.cloudevents import Record
-from shared.messaging.consumed_positions import PositionGap
 from shared.messaging.flow_control import Flow
-from shared.messaging.gaps import GapDetector
+from shared.messaging.gap_detector import GapDetector
 from shared.messaging.offsets import OffsetCommits
+from shared.messaging.position_gaps import PositionGap
 from shared.runtime.prometheus_metrics import Metrics
 
 _ANSWER_S = 5.0
@@ -184,14 +184,14 @@ class SubscriptionConsumer:
     def _raise_bound(self, partition: TopicPartition, at: float) -> None:
         self._later_than[partition] = max(at, self._later_than.get(partition, 0.0))
 
-    def resume(self, partition: TopicPartition) -> None:
+    def wake_partition(self, partition: TopicPartition) -> None:
         """Resume fetching from `partition`, if it is assigned to this instance: a message was sent there."""
         consumer = self.subscriber.consumer
         if consumer is not None and partition in consumer.assignment():
             consumer.resume(partition)
 
     def _pause(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Pause fetching from partitions that were read to their end, until `resume`; only if arrivals are notified."""
+        """Pause partitions that were read to their end, until `wake_partition`; only if arrivals are notified."""
         arrivals, consumer = self._flow.arrivals, self.subscriber.consumer
         if arrivals is None:
             return
@@ -209,7 +209,7 @@ class SubscriptionConsumer:
             raise
         for (partition, end), it in zip(ends.items(), behind, strict=True):
             if it.messages:  # sent by another process
-                self.resume(partition)
+                self.wake_partition(partition)
             else:
                 self._pause({partition: end})
         self.measured = lag_by_topic(behind)

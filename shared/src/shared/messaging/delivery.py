@@ -10,9 +10,9 @@ from uuid import UUID
 from shared.errors import Permanent
 from shared.events.base import Envelope, Event
 from shared.messaging.cloudevents import Received, Record, decode
-from shared.messaging.consumed_positions import Partition, PositionGap
 from shared.messaging.dead_letter_writer import DeadLetterBudget, DeadLetterWriter, backoff
 from shared.messaging.dead_letters import DeadLetter
+from shared.messaging.position_gaps import Partition, PositionGap
 from shared.messaging.store import Store, Subscription, Tx
 from shared.runtime.clock import Clock
 from shared.runtime.failures import FailureClass, classify
@@ -33,7 +33,7 @@ class Delivery:
     many dead letters: nothing is committed then, and what was not parked stays in Kafka.
 
     With `keeps_positions`, each transaction also records the offsets up to which everything is processed. A batch
-    that starts after the recorded position raises PositionGap and has no effect: see `shared.messaging.gaps`.
+    that starts after the recorded position raises PositionGap and has no effect: see `shared.messaging.gap_detector`.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.messaging.consumed_positions import ABSENT, Gap, Partition
+from shared.messaging.position_gaps import ABSENT, Gap, Partition
 
 
 class PositionStatements:

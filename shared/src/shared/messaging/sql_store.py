@@ -3,45 +3,23 @@
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import encode
-from shared.messaging.consumed_positions import Gap, Partition
 from shared.messaging.dead_letters import DeadLetter, mirror_message
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
+from shared.messaging.position_gaps import Gap, Partition
 from shared.messaging.sql_dead_letters import DeadLetterStatements
+from shared.messaging.sql_inbox import InboxStatements
 from shared.messaging.sql_outbox import LeaseStatements, OutboxStatements
 from shared.messaging.sql_positions import PositionStatements
 from shared.messaging.sql_subscriptions import SubscriptionStatements
 from shared.messaging.store import Pending, Progress
 from shared.runtime.database import reader
-
-_bytes_of = attrgetter("bytes")
-
-
-class InboxStatements:
-    """Claims events in the caller's transaction; the SQL is that of one schema."""
-
-    def __init__(self, schema: str) -> None:
-        self._claim = text(
-            f"""WITH given AS (SELECT unnest(CAST(:ids AS uuid[])) AS id),
-                     claimed AS (INSERT INTO {schema}.inbox (consumer, event_id) SELECT :consumer, id FROM given
-                                 ON CONFLICT DO NOTHING RETURNING event_id)
-                SELECT id FROM given WHERE id NOT IN (SELECT event_id FROM claimed)"""
-        )
-
-    async def claim(self, conn: AsyncConnection, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
-        """Record `ids` as processed by `consumer`; return those that it had not processed before."""
-        # Sorted, so that two instances that claim the same events can't deadlock.
-        ordered = sorted(ids, key=_bytes_of)
-        known = await conn.execute(self._claim, {"consumer": consumer, "ids": ordered})
-        return set(ids).difference(row[0] for row in known)  # few rows come back: most events are new
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from shared.events import Envelope
 from shared.events.base import Event
 from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import Received
-from shared.messaging.consumed_positions import Gap, Partition
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
+from shared.messaging.position_gaps import Gap, Partition
 
 
 class Pending(NamedTuple):

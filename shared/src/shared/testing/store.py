@@ -14,10 +14,10 @@ from shared.events import Envelope
 from shared.events.base import Event
 from shared.events.message import OutgoingMessage
 from shared.messaging.cloudevents import encode
-from shared.messaging.consumed_positions import ABSENT, Gap, Partition
 from shared.messaging.dead_letters import DeadLetter, mirror_message
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.packed_messages import ID_BYTES, PackedRow, Unreadable, pack, unpack
+from shared.messaging.position_gaps import ABSENT, Gap, Partition
 from shared.messaging.store import Pending, Progress
 from shared.runtime.clock import Clock
 from shared.testing.clock import FakeClock

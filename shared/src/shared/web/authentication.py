@@ -6,7 +6,7 @@ from fastapi import Request
 
 from shared.auth.keys import KeyStore
 from shared.auth.principal import Principal
-from shared.problems import Problem
+from shared.web.csrf import require_same_origin
 
 ACTING_COOKIE = "ratchet_acting"
 """Holds the key of a person's session that may decide. Browsers send it to `/v1` only."""
@@ -27,23 +27,8 @@ def authorization(request: Request) -> str | None:
     if header is not None or cookie is None:
         return header
     if request.method not in _SAFE:
-        own_pages_only(request)
+        require_same_origin(request)
     return f"Bearer {cookie}"
-
-
-def own_pages_only(request: Request) -> None:
-    """Raise Problem 403 if a page of another origin sent the request.
-
-    Browsers put `Origin` on every unsafe request, and no page can change it (OWASP: verifying origin).
-    """
-    _, _, site = request.headers.get("origin", "").partition("://")
-    if not site or site != request.headers.get("host"):
-        raise Problem(
-            403,
-            "cross-origin",
-            "The request was sent from a page of another origin",
-            "the header Origin must name this host",
-        )
 
 
 @dataclass(frozen=True, slots=True)

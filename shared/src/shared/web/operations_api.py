@@ -87,7 +87,7 @@ def _change_routes(service: str, actions: OperatorActions) -> APIRouter:
     @router.post("/consumers/{consumer}/resume", responses=problems({404: ["consumer-unknown"], 409: ["not-paused"]}))
     async def resume(consumer: str, principal: Operator) -> dict[str, str]:
         """Resume a consumer that too many dead letters paused. It serves all projects of the service."""
-        await actions.resume(consumer, principal)
+        await actions.resume_consumer(consumer, principal)
         return {"consumer": consumer, "status": "running"}
 
     return router

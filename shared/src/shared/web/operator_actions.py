@@ -51,12 +51,15 @@ class OperatorActions:
             await tx.emit(self._envelope(event))
         return count
 
-    async def resume(self, consumer: str, principal: Principal) -> None:
-        """Resume a paused consumer. Raises Problem 404 for an unknown consumer, 409 if it is not paused."""
+    async def resume_consumer(self, consumer: str, actor: Principal) -> None:
+        """Resume a paused consumer, which serves all projects; `actor` is recorded, not checked.
+
+        Raises Problem 404 for an unknown consumer, 409 if it is not paused.
+        """
         delivery = self._deliveries.get(consumer)
         if delivery is None:
             raise Problem(404, "consumer-unknown", "This service has no such consumer")
-        event = OperationPerformed(operation="consumer_resumed", consumer=consumer, **self._actor(principal))
+        event = OperationPerformed(operation="consumer_resumed", consumer=consumer, **self._actor(actor))
         if not await delivery.resume(self._envelope(event)):
             raise Problem(409, "not-paused", "The consumer is not paused")
 

@@ -19,7 +19,8 @@ from gatekeeper.storage.people import PersonRepository
 from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
-from shared.web.authentication import own_pages_only, require
+from shared.web.authentication import require
+from shared.web.csrf import require_same_origin
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
 from shared.web.response_models import described_by
@@ -54,7 +55,7 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
     @router.post(
         "/sessions",
         status_code=201,
-        dependencies=[Depends(own_pages_only)],
+        dependencies=[Depends(require_same_origin)],
         openapi_extra=described(SignIn, {"token": "…"}, *LINK, *AUTHORITY, secured=False),
         responses=described_by(OpenedSessionView, 201) | problems({403: ["cross-origin"]}),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.messaging.consumed_positions import ABSENT, Decision, Gap, LogState, reconcile
+from shared.messaging.position_gaps import ABSENT, Decision, Gap, LogState, reconcile
 from shared.messaging.store import Store
 from shared.messaging.topics import COMPACTED
 from shared.runtime.log import logger

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received, Record
-from shared.messaging.consumed_positions import ABSENT, Decision, Gap, LogState, reconcile
 from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.flow_control import NoFlow
-from shared.messaging.gaps import GapDetector
+from shared.messaging.gap_detector import GapDetector
+from shared.messaging.position_gaps import ABSENT, Decision, Gap, LogState, reconcile
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.clock import FakeClock
