@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from analyzer.domain.engine import QualityEngine
-from analyzer.domain.streams.sums import UNIT
+from analyzer.domain.streams.sums import MICROS
 from analyzer.storage.state_rows import read_streams
 from deploy.kafka.topics import admin_client
 from ratchet_local.routes import SERVICES
@@ -52,7 +52,9 @@ async def verify_counts(dsn: str, load: Load) -> Verdict:
         tuple(post.key for post in load.work if post.key in load.acknowledged and post.metric not in counted),
         tuple(post.key for post in sent if counted[post.metric].n > 1),
         tuple(
-            post.key for post in sent if counted[post.metric].total != round(post.value * UNIT) * counted[post.metric].n
+            post.key
+            for post in sent
+            if counted[post.metric].total != round(post.value * MICROS) * counted[post.metric].n
         ),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from analyzer.domain.attribution.term_sketch import TermSketch
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.streams.samples import ThinnedSample
-from ratchet_backtest.columnar.exact_sums import UNIT, exact_sums, to_units
+from ratchet_backtest.columnar.exact_sums import MICROS, exact_sums, to_micros
 from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.sampled_numbers import ThinnedNumbers
 from ratchet_backtest.columnar.timeline_rows import TimelineRows
@@ -38,8 +38,8 @@ class HistoryRows:
         best = np.inf if self.rows.metric.kind == "real" else 1.0
         for start in range(0, n, _CHUNK):
             values = self.rows.values[start : start + _CHUNK]
-            totals = total + np.cumsum(to_units(values))
-            means = totals / (np.arange(start + 1, start + len(values) + 1) * UNIT)
+            totals = total + np.cumsum(to_micros(values))
+            means = totals / (np.arange(start + 1, start + len(values) + 1) * MICROS)
             self.good[start : start + _CHUNK] = (values > means) | (values >= best)
             self.below[start : start + _CHUNK] = values < means
             total = int(totals[-1])

@@ -10,7 +10,7 @@ from analyzer.domain.regressions.lifecycle import Regression, recover, resolve_r
 from analyzer.domain.regressions.recovery import SWITCH_AFTER, RareEventRecovery, Recovery
 from analyzer.domain.streams.recent_values import BLOCK as WINDOW_BLOCK
 from analyzer.domain.streams.recent_values import BLOCKS
-from ratchet_backtest.columnar.exact_sums import UNIT, to_units
+from ratchet_backtest.columnar.exact_sums import MICROS, to_micros
 from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.row_groups import Floats, Ints
 from ratchet_backtest.columnar.stream_rows import recent_values
@@ -119,7 +119,7 @@ class RecoveryRows:
 
     def _window_mean(self) -> float:
         values = self.compared[self._window_start() : self.next]
-        return int(to_units(values).sum()) / (len(values) * UNIT)
+        return int(to_micros(values).sum()) / (len(values) * MICROS)
 
     def _window_start(self) -> int:
         """Return the first row of the window after the last tested row."""

@@ -13,7 +13,7 @@ from analyzer.domain.streams.recent_values import BLOCKS, RecentValues, ValueBlo
 from analyzer.domain.streams.stream import Baseline, Stream
 from analyzer.domain.streams.time_index import TimeIndex
 from analyzer.domain.watch_rules import WatchRules
-from ratchet_backtest.columnar.exact_sums import UNIT, exact_sums, to_units
+from ratchet_backtest.columnar.exact_sums import MICROS, exact_sums, to_micros
 from ratchet_backtest.columnar.history_rows import Bools
 from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.row_groups import Floats, Ints
@@ -174,16 +174,16 @@ class StreamRows:
         """Return the mean of the latest values."""
         oldest = max(0, (self.count - 1) // WINDOW_BLOCK - BLOCKS + 1) * WINDOW_BLOCK
         values = self.compared[self.rows[self.begun + oldest : self.next]]
-        return int(to_units(values).sum()) / (len(values) * UNIT)
+        return int(to_micros(values).sum()) / (len(values) * MICROS)
 
     def _sample_worst(self, below: Bools) -> None:
         """Add the values since the last call to the worst of the window, in their order."""
         worst, first = self.stream.worst, self._worst_next
         rows = self.rows[first : self.next]
         values = self.metric_rows.values[rows]
-        before = int(to_units(self.metric_rows.values[self.rows[:first]]).sum()) if first else 0
-        totals = before + np.cumsum(to_units(values)) - to_units(values)
-        means = totals / (np.maximum(np.arange(first, self.next), 1) * UNIT)
+        before = int(to_micros(self.metric_rows.values[self.rows[:first]]).sum()) if first else 0
+        totals = before + np.cumsum(to_micros(values)) - to_micros(values)
+        means = totals / (np.maximum(np.arange(first, self.next), 1) * MICROS)
         at, block = self.metric_rows.at, -1
         for index in np.flatnonzero(below[rows] | (values < means)).tolist():
             number = first + index - self.begun
@@ -243,8 +243,8 @@ def _learn_known(profile: SegmentProfile, cells: list[tuple[str | None, ...]], g
     if missing.any():
         groups = groups[: int(np.argmax(missing))]
         values = values[: len(groups)]
-    units = to_units(values)
-    counts, totals = np.bincount(groups, minlength=1), np.bincount(groups, units, minlength=1)
+    micros = to_micros(values)
+    counts, totals = np.bincount(groups, minlength=1), np.bincount(groups, micros, minlength=1)
     sums = [(cells[group], int(counts[group]), int(totals[group])) for group in used.tolist() if group < len(counts)]
     profile.learn_sums([each for each in sums if each[1]], exact_sums(values).squares)
     return len(values)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from analyzer.domain.arm_sums import measured_arms
+from analyzer.domain.arm_measurement_events import quality_measured_events
 from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import BY_DEFAULT, Definitions
@@ -71,7 +71,7 @@ class Handlers:
         await repository.save(engine)
         await SeriesRepository(tx.conn).add_windows(windowed_sums(columns))
         await declared.add_uncounted(uncounted)
-        emitted += [self._measurement_event(causes[-1], event) for event in measured_arms(values)]
+        emitted += [self._measurement_event(causes[-1], event) for event in quality_measured_events(values)]
         await tx.emit(*emitted)
 
     def _apply(

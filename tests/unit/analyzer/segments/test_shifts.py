@@ -3,7 +3,7 @@
 import pytest
 
 from analyzer.domain.segments.dimensions import Cell
-from analyzer.domain.segments.shifts import UNIT, CellSums, find_shifts, new_levels
+from analyzer.domain.segments.shifts import MICROS, CellSums, find_shifts, new_levels
 
 EASY: Cell = ("easy",)
 HARD: Cell = ("hard",)
@@ -11,8 +11,8 @@ HARD: Cell = ("hard",)
 
 def sums(values: dict[Cell, list[float]]) -> CellSums:
     """Return the sums of values by cell."""
-    squares = sum(round(value * UNIT) ** 2 for own in values.values() for value in own)
-    totals = [sum(round(value * UNIT) for value in own) for own in values.values()]
+    squares = sum(round(value * MICROS) ** 2 for own in values.values() for value in own)
+    totals = [sum(round(value * MICROS) for value in own) for own in values.values()]
     return CellSums(list(values), [len(own) for own in values.values()], totals, squares)
 
 

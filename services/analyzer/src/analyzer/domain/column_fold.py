@@ -23,7 +23,7 @@ from analyzer.domain.regressions.lifecycle import recover_until
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.stream_run import StreamRun
-from analyzer.domain.streams.sums import to_units
+from analyzer.domain.streams.sums import to_micros
 from analyzer.domain.stretch_end import IndexedRun, StretchEnd, close_blocks
 from analyzer.domain.stretches import StretchFinder
 from analyzer.domain.value_columns import ValueColumns
@@ -189,17 +189,17 @@ class ColumnFold:
         """Fold the values before `decision.stop`; the last one is not counted yet if it needs a decision."""
         engine, columns, start, stop = self.engine, self.columns, self.next, decision.stop
         names = engine.rules.dimensions(columns.dimension.target).names
-        units = to_units(columns.values[start:stop])
-        means = engine.touch_history(columns.dimension, names).add_many(columns, units, start, self.words_of)
+        micros = to_micros(columns.values[start:stop])
+        dimension_means = engine.touch_history(columns.dimension, names).add_many(columns, micros, start, self.words_of)
         for run, indices in runs:
             own = indices[: bisect_left(indices, stop)]
             if own:
                 engine.changed[run.stream.key] = run.stream
-                run_units = _picked(units, own, start)
+                run_micros = _picked(micros, own, start)
                 at, received = _picked(columns.at, own), _picked(columns.received, own)
-                run.fold(run_units, at, _picked(means, own, start), self._execution_ids(own))
+                run.fold(run_micros, at, _picked(dimension_means, own, start), self._execution_ids(own))
                 counted = len(own) - (1 if decision.streams and own[-1] == stop - 1 else 0)
-                run.stream.count_many(run_units[:counted], at[:counted], received[:counted])
+                run.stream.count_many(run_micros[:counted], at[:counted], received[:counted])
 
     def _execution_ids(self, indices: Sequence[int]) -> Callable[[int], str]:
         facts = self.columns.facts

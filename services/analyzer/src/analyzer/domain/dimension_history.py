@@ -35,19 +35,19 @@ class DimensionHistory:
     good: ThinnedSample
 
     @classmethod
-    def empty(cls, dimension: Dimension, declared: tuple[str, ...]) -> "DimensionHistory":
-        """Return a history without values; `declared` names the dimensions that values are split by."""
+    def empty(cls, dimension: Dimension, declared_dimensions: tuple[str, ...]) -> "DimensionHistory":
+        """Return a history without values; `declared_dimensions` names the dimensions that values are split by."""
         # The outcome may explain every metric but the error rate.
         outcome = () if dimension.metric == ERROR_RATE.name else ("outcome",)
         judge = ("judge",) if dimension.metric.startswith(JUDGE) else ()
         block = FINE_BLOCK if dimension.metric.startswith(JUDGE_ANCHORS) else BLOCK
-        timeline = Timeline((*declared, *outcome, *judge), block=block)
+        timeline = Timeline((*declared_dimensions, *outcome, *judge), block=block)
         return cls(dimension, timeline, TermSketch(), Sums(), ThinnedSample())
 
-    def add(self, reading: Reading, declared: Cell) -> None:
-        """Add a new value; `declared` is its level of each declared dimension."""
+    def add(self, reading: Reading, declared_cell: Cell) -> None:
+        """Add a new value; `declared_cell` has its level of each declared dimension."""
         assert reading.value is not None
-        self.timeline.add(self._cell_of_reading(reading, declared), reading.value, reading.at)
+        self.timeline.add(self._cell_of_reading(reading, declared_cell), reading.value, reading.at)
         self.sums.add(reading.value)
         facts, mean = reading.facts, self.sums.mean
         if self._good(reading, reading.value):
@@ -58,16 +58,16 @@ class DimensionHistory:
     def add_many(
         self,
         columns: ValueColumns,
-        units: Sequence[int],
+        micros: Sequence[int],
         start: int,
         words_of: Callable[[str], Words] = words_in,
     ) -> list[float]:
-        """Add new values as `add` does one by one, as many as there are `units`; return the mean after each."""
-        stop = start + len(units)
+        """Add new values as `add` does one by one, as many as there are `micros`; return the mean after each."""
+        stop = start + len(micros)
         groups, values, at = columns.groups, columns.values[start:stop], columns.at[start:stop]
         self.timeline.add_many(columns.group[start:stop], lambda number: self._cell_of(groups[number]), values, at)
-        means = [*self.sums.means_before(units)[1:]]
-        self.sums.add_units(units)
+        means = [*self.sums.means_before(micros)[1:]]
+        self.sums.add_micros(micros)
         best = inf if columns.metric.kind == "real" else 1.0
         good = [
             index
@@ -83,29 +83,29 @@ class DimensionHistory:
     def _cell_of(self, group: ValueGroup) -> Cell:
         return self._cell(group.uses, group.outcome, group.judge, group.cell)
 
-    def _cell_of_reading(self, reading: Reading, declared: Cell) -> Cell:
+    def _cell_of_reading(self, reading: Reading, declared_cell: Cell) -> Cell:
         facts = reading.facts
-        return self._cell(reading.uses, facts.outcome, facts.attributes.get(JUDGE_ATTRIBUTE), declared)
+        return self._cell(reading.uses, facts.outcome, facts.attributes.get(JUDGE_ATTRIBUTE), declared_cell)
 
-    def correct(self, reading: Reading, declared: Cell) -> None:
+    def correct(self, reading: Reading, declared_cell: Cell) -> None:
         """Replace a former value."""
         if reading.value is None or not self._good(reading, reading.value):
             self.good.drop(reading.facts.execution_id)
-        cell = self._cell_of_reading(reading, declared)
+        cell = self._cell_of_reading(reading, declared_cell)
         self.timeline.correct(cell, reading.former, reading.value, reading.at)
 
     def _good(self, reading: Reading, value: float) -> bool:
         return value > self.sums.mean or (value >= 1.0 and reading.metric.kind != "real")
 
-    def _cell(self, uses: Sequence[Use], outcome: str | None, judge: str | None, declared: Cell) -> Cell:
+    def _cell(self, uses: Sequence[Use], outcome: str | None, judge: str | None, declared_cell: Cell) -> Cell:
         """Return the level of each dimension of the timeline; a new prompt adds a dimension."""
         versions = {_VERSION + use.prompt: use.identity for use in uses}
         for name in versions:
             if name not in self.timeline.names:
                 self.timeline.widen(name)
-        rest = self.timeline.names[len(declared) :]
+        rest = self.timeline.names[len(declared_cell) :]
         levels = versions | {"outcome": outcome or NOT_GIVEN, "judge": judge or NOT_GIVEN}
-        return (*declared, *(levels.get(name, NOT_GIVEN) for name in rest))
+        return (*declared_cell, *(levels.get(name, NOT_GIVEN) for name in rest))
 
     def dump(self) -> str:
         """Return the state as JSON."""

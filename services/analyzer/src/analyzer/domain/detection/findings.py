@@ -3,10 +3,19 @@
 import math
 from typing import NamedTuple
 
-from analyzer.domain.detection.drift import INFLATION, VARIANCE, ChangeCandidate, DriftScan, N, drop_score, sides
+from analyzer.domain.detection.change_point_scan import (
+    INFLATION,
+    VARIANCE,
+    ChangeCandidate,
+    DriftScan,
+    N,
+    drop_score,
+    sides,
+)
 from analyzer.domain.detection.intervals import LEVEL, estimate_drop, estimate_mean, widening
-from analyzer.domain.detection.rate import RareEventTest
+from analyzer.domain.detection.rare_event_detector import RareEventTest
 from analyzer.domain.detection.running_stats import BLOCK, RunningStats
+from analyzer.domain.detection.switch_comparison import FIRST_LOOK, SwitchTest
 from analyzer.domain.detection.thresholds import drift_height, switch_height
 from analyzer.domain.detection.types import (
     ChangeInterval,
@@ -17,7 +26,6 @@ from analyzer.domain.detection.types import (
     ValueKind,
 )
 from analyzer.domain.detection.variance import variance_models
-from analyzer.domain.detection.version_switch import FIRST_LOOK, SwitchTest
 
 SWITCH, DRIFT, RATE = "switch/2", "drift/2", "rate/2"
 _TWICE = 2.0

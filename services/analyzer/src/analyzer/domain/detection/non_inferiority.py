@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from analyzer.domain.detection.block_means import Block, BlockAverager
 from analyzer.domain.detection.running_stats import BLOCK
+from analyzer.domain.detection.switch_comparison import Reference, SwitchTest
 from analyzer.domain.detection.types import DetectionSettings, JsonState, ValueKind
 from analyzer.domain.detection.variance import variance_ratio
-from analyzer.domain.detection.version_switch import Reference, SwitchTest
 
 _EXACT = 10**9
 

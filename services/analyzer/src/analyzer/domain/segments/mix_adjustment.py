@@ -24,7 +24,7 @@ from typing import Any
 from analyzer.domain.segments.cell_index import CellIndex
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.expectation import Expectation, expectation
-from analyzer.domain.segments.shifts import UNIT, CellSums, find_shifts, new_levels
+from analyzer.domain.segments.shifts import MICROS, CellSums, find_shifts, new_levels
 
 FIRST = 50
 REFERENCE = 800
@@ -61,12 +61,12 @@ class SegmentProfile:
     def learn(self, cell: Cell, value: float, sign: int = 1) -> None:
         """Add a value; with `sign` -1, remove it."""
         index = (self._known.get(cell) or self._look_up(cell))[0]
-        self._count(self._admit(cell) if index < 0 else index, round(value * UNIT), sign)
+        self._count(self._admit(cell) if index < 0 else index, round(value * MICROS), sign)
 
     def adjust(self, cell: Cell, value: float) -> float:
         """Return `residual`, then `learn`: for a stream that is compared with its own values."""
         index, shift = self._known.get(cell) or self._look_up(cell)
-        self._count(self._admit(cell) if index < 0 else index, round(value * UNIT), 1)
+        self._count(self._admit(cell) if index < 0 else index, round(value * MICROS), 1)
         return value + shift
 
     @property
@@ -103,26 +103,26 @@ class SegmentProfile:
         unknown = min((numbers.index(number) + 1 for number in new if number in numbers), default=len(numbers))
         return max(min(unknown, self._due - self.n), 1)
 
-    def learn_many(self, numbers: Sequence[int], cells: Mapping[int, Cell], units: Sequence[int]) -> None:
-        """Add values as `learn` does one by one; `units` are those of `Sums`, `numbers` say which cell each is of."""
+    def learn_many(self, numbers: Sequence[int], cells: Mapping[int, Cell], micros: Sequence[int]) -> None:
+        """Add values as `learn` does one by one; `micros` are those of `Sums`, `numbers` say which cell each is of."""
         start = 0
         while start < len(numbers):
             stop = start + self.fixed_for(numbers[start:] if start else numbers, cells)
             stop = min(stop, len(numbers)) - 1  # the last one may change the shifts
-            self._learn_fixed(numbers[start:stop], cells, units[start:stop])
+            self._learn_fixed(numbers[start:stop], cells, micros[start:stop])
             index = (self._known.get(cells[numbers[stop]]) or self._look_up(cells[numbers[stop]]))[0]
-            self._count(self._admit(cells[numbers[stop]]) if index < 0 else index, units[stop], 1)
+            self._count(self._admit(cells[numbers[stop]]) if index < 0 else index, micros[stop], 1)
             start = stop + 1
 
-    def _learn_fixed(self, numbers: Sequence[int], cells: Mapping[int, Cell], units: Sequence[int]) -> None:
+    def _learn_fixed(self, numbers: Sequence[int], cells: Mapping[int, Cell], micros: Sequence[int]) -> None:
         counts, totals = self._counts, self._totals
         indices = {number: (self._known.get(cell) or self._look_up(cell))[0] for number, cell in cells.items()}
-        for number, unit in zip(numbers, units, strict=True):
+        for number, micro in zip(numbers, micros, strict=True):
             index = indices[number]
             counts[index] += 1
-            totals[index] += unit
+            totals[index] += micro
         self.n += len(numbers)
-        self._squares += sum(map(mul, units, units))
+        self._squares += sum(map(mul, micros, micros))
 
     def set_reference(self) -> None:
         """Make all values so far the reference: their cells are known, their shares are the weights.
@@ -173,11 +173,11 @@ class SegmentProfile:
         n, cells, *rest = state
         return cls(n, CellIndex([tuple(cell) for cell in cells]), *rest)
 
-    def _count(self, index: int, units: int, sign: int) -> None:
+    def _count(self, index: int, micros: int, sign: int) -> None:
         self.n += sign
         self._counts[index] += sign
-        self._totals[index] += sign * units
-        self._squares += sign * units * units
+        self._totals[index] += sign * micros
+        self._squares += sign * micros * micros
         if self.n >= self._due:
             if self._open:
                 self._extend_reference(everything=not self._familiar)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.expectation import expectation
 
-UNIT = 1_000_000
+MICROS = 1_000_000
 OVERLOOKED = 6
 """A rare level of the reference occurs about three times while the number of values doubles; more is a new level."""
 
@@ -27,7 +27,7 @@ def find_shifts(sums: CellSums, familiar: Sequence[bool], weights: Mapping[Cell,
     `familiar` says which cells are in it; `weights` are their shares, in any unit.
     """
     cells = list(zip(sums.cells, sums.counts, sums.totals, familiar, strict=False))
-    means = {cell: (n, total / (n * UNIT)) for cell, n, total, known in cells if known and n > 0}
+    means = {cell: (n, total / (n * MICROS)) for cell, n, total, known in cells if known and n > 0}
     weights = {cell: weight for cell, weight in weights.items() if weight > 0}
     seen = {cell: weight for cell, weight in weights.items() if cell in means}
     if len(means) < 2:
@@ -56,4 +56,4 @@ def _variance_within(sums: CellSums) -> float:
     if n < 2 * len(filled):  # Too few values per cell: use the variance of all values.
         filled = [(n, sum(sums.totals))]
     explained = sum(total * total / count for count, total in filled)
-    return max(sums.squares - explained, 0.0) / max(n - len(filled), 1) / UNIT / UNIT
+    return max(sums.squares - explained, 0.0) / max(n - len(filled), 1) / MICROS / MICROS

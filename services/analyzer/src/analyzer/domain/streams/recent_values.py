@@ -42,11 +42,11 @@ class RecentValues:
         """Start a block if the latest one is full; return whether the oldest block was removed."""
         return (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
 
-    def add_units(self, units: Sequence[int], at: Sequence[float], start: int) -> int:
+    def add_micros(self, micros: Sequence[int], at: Sequence[float], start: int) -> int:
         """Add values (as `Sums` counts them) from `start` on to the latest block until it is full; return the end."""
         block = self.blocks[-1]
-        stop = min(len(units), start + BLOCK - block.filled)
-        block.sums.add_units(units[start:stop])
+        stop = min(len(micros), start + BLOCK - block.filled)
+        block.sums.add_micros(micros[start:stop])
         block.filled += stop - start
         block.start = min(block.start, *at[start:stop])
         return stop

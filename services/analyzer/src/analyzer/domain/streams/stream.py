@@ -101,14 +101,14 @@ class Stream:
         if reading.received > self.last:
             self.last = reading.received
 
-    def count_many(self, units: Sequence[int], at: Sequence[float], received: Sequence[float]) -> None:
-        """Count new values as `count` does one by one; `units` are those of `Sums`."""
-        if not units:
+    def count_many(self, micros: Sequence[int], at: Sequence[float], received: Sequence[float]) -> None:
+        """Count new values as `count` does one by one; `micros` are those of `Sums`."""
+        if not micros:
             return
-        self.sums.add_units(units)
+        self.sums.add_micros(micros)
         if self.unreported.n <= 0:
             self.unreported_since, self.unreported_start, self.unreported_end = received[0], at[0], at[0]
-        self.unreported.add_units(units)
+        self.unreported.add_micros(micros)
         self.unreported_start, self.unreported_end = min(self.unreported_start, *at), max(self.unreported_end, *at)
         self.last = max(self.last, *received)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from analyzer.domain.detection.block_means import Block
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.stream import Stream
-from analyzer.domain.streams.sums import to_units
+from analyzer.domain.streams.sums import to_micros
 from analyzer.domain.streams.time_index import EVERY
 
 
@@ -36,39 +36,39 @@ class StreamRun:
 
     def fold(
         self,
-        units: Sequence[int],
+        micros: Sequence[int],
         at: Sequence[float],
-        means: Sequence[float],
+        dimension_means: Sequence[float],
         execution_id: Callable[[int], str],
     ) -> None:
-        """Fold as many values as there are `units`, whose blocks are closed, into all but the counts.
+        """Fold as many values as there are `micros`, whose blocks are closed, into all but the counts.
 
-        `means`: that of the dimension after each value. `execution_id` is called with indices of samples.
+        `dimension_means`: that of the dimension after each value. `execution_id` is called with indices of samples.
         """
-        stream, n = self.stream, len(units)
+        stream, n = self.stream, len(micros)
         compared = self.compared[:n]
-        stream.profile.learn_many(self.numbers[:n], self.cells, units)
+        stream.profile.learn_many(self.numbers[:n], self.cells, micros)
         stream.monitor.keep(compared)
         for index in range(-self.first % EVERY, n, EVERY):
             stream.time_index.add(self.first + index, at[index])
-        before = stream.sums.means_before(units)
+        before = stream.sums.means_before(micros)
         bad = [
             index
-            for index, (value, mean, own) in enumerate(zip(self.values, means, before, strict=False))
+            for index, (value, mean, own) in enumerate(zip(self.values, dimension_means, before, strict=False))
             if value < mean or value < own
         ]
-        self._sample(bad, to_units(compared), at, execution_id)
+        self._sample(bad, to_micros(compared), at, execution_id)
 
     def _sample(
-        self, bad: Sequence[int], units: Sequence[int], at: Sequence[float], execution_id: Callable[[int], str]
+        self, bad: Sequence[int], micros: Sequence[int], at: Sequence[float], execution_id: Callable[[int], str]
     ) -> None:
         """Add the values to the window, and the bad ones to the worst of the window, in their order."""
         window, worst, next_bad = self.stream.window, self.stream.worst, 0
         start = 0
-        while start < len(units):
+        while start < len(micros):
             if window.make_room(at[start]):
                 worst.prune(window.start)
-            stop = window.add_units(units, at, start)
+            stop = window.add_micros(micros, at, start)
             while next_bad < len(bad) and bad[next_bad] < stop:
                 index = bad[next_bad]
                 value = self.values[index]

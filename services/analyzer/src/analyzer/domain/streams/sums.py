@@ -10,14 +10,15 @@ from analyzer.domain.detection.intervals import LEVEL, widening
 from analyzer.domain.model import Metric
 from shared.events.quality import Measurement
 
-UNIT = 1_000_000
+MICROS = 1_000_000
+"""Values are counted in whole millionths (micros), so that removing a value is exact."""
 _TUNED_FOR = 100.0
 """Values at which the interval is narrowest."""
 
 
-def to_units(values: Iterable[float]) -> list[int]:
+def to_micros(values: Iterable[float]) -> list[int]:
     """Return values in whole millionths."""
-    return [round(value * UNIT) for value in values]
+    return [round(value * MICROS) for value in values]
 
 
 @dataclass(slots=True)
@@ -30,21 +31,21 @@ class Sums:
 
     def add(self, value: float, sign: int = 1) -> None:
         """Add `value`; with `sign` -1, remove it."""
-        units = round(value * UNIT)
+        micros = round(value * MICROS)
         self.n += sign
-        self.total += sign * units
-        self.squares += sign * units * units
+        self.total += sign * micros
+        self.squares += sign * micros * micros
 
-    def add_units(self, units: Sequence[int]) -> None:
-        """Add values that are in units already, see `to_units`."""
-        self.n += len(units)
-        self.total += sum(units)
-        self.squares += sum(map(mul, units, units))
+    def add_micros(self, micros: Sequence[int]) -> None:
+        """Add values in whole millionths, see `to_micros`."""
+        self.n += len(micros)
+        self.total += sum(micros)
+        self.squares += sum(map(mul, micros, micros))
 
-    def means_before(self, units: Sequence[int]) -> list[float]:
+    def means_before(self, micros: Sequence[int]) -> list[float]:
         """Return the mean before each of these values, as if they were added one by one."""
-        totals = accumulate(units, initial=self.total)
-        return [total / (n * UNIT) if n > 0 else 0.0 for n, total in zip(count(self.n), totals, strict=False)]
+        totals = accumulate(micros, initial=self.total)
+        return [total / (n * MICROS) if n > 0 else 0.0 for n, total in zip(count(self.n), totals, strict=False)]
 
     def replace(self, former: float | None, value: float | None) -> None:
         """Replace `former` by `value`; None stands for no value."""
@@ -62,13 +63,13 @@ class Sums:
     @property
     def mean(self) -> float:
         """The mean; 0 without values. It may be outside the scale while a correction precedes its original."""
-        return self.total / (self.n * UNIT) if self.n > 0 else 0.0
+        return self.total / (self.n * MICROS) if self.n > 0 else 0.0
 
     @property
     def variance(self) -> float:
         if self.n <= 0:
             return 0.0
-        return max(0, self.squares * self.n - self.total * self.total) / (self.n * self.n * UNIT * UNIT)
+        return max(0, self.squares * self.n - self.total * self.total) / (self.n * self.n * MICROS * MICROS)
 
     def dump(self) -> list[int]:
         return [self.n, self.total, self.squares]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from analyzer.domain.arm_sums import measured_arms, unit_group
+from analyzer.domain.arm_measurement_events import quality_measured_events, unit_group
 from analyzer.domain.metrics.judges import judged_by
 from analyzer.domain.model import Reading
 from analyzer.handlers import Measurable, readings
@@ -14,7 +14,7 @@ from tests.support.quality import facts, feedback, recorded, replacing
 
 def measured(events: Iterable[Measurable]) -> dict[tuple[str, str | None], QualityMeasured]:
     found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
-    return {(event.metric, event.arm): event for event in measured_arms(found)}
+    return {(event.metric, event.arm): event for event in quality_measured_events(found)}
 
 
 def test_values_are_summed_by_arm_where_more_is_better() -> None:
@@ -76,5 +76,5 @@ def test_scores_of_judges_count_for_the_arm() -> None:
 
 def test_windows_are_at_most_ten_seconds_of_executions() -> None:
     found = [each for n in (1, 8, 11) for each in readings(feedback(n, execution=facts(n, arm="base")))]
-    events = measured_arms(each for each in found if isinstance(each, Reading))
+    events = quality_measured_events(each for each in found if isinstance(each, Reading))
     assert [event.measurement.n for event in events] == [2, 1]

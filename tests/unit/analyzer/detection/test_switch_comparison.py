@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.domain.detection.switch_comparison import FIRST_LOOK, Reference, SwitchTest
 from analyzer.domain.detection.thresholds import switch_height
-from analyzer.domain.detection.version_switch import FIRST_LOOK, Reference, SwitchTest
 
 SHARES = st.floats(0.0, 1.0)
 REFERENCES = st.builds(

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from analyzer.domain.model import Metric, Reading, Use
-from analyzer.domain.streams.sums import UNIT, Sums, measurement
+from analyzer.domain.streams.sums import MICROS, Sums, measurement
 from shared.events.quality import ArmChanges, GroupChanges, QualityMeasured, Window
 from shared.statistics.unit_groups import GROUPS
 
@@ -35,7 +35,7 @@ class GroupedSums:
     def changes(self) -> GroupChanges:
         """Return the changes by group; none if no execution had an id."""
         found = sorted(self.groups.items()) if self.named else ()
-        return tuple((group, sums.n, sums.total / UNIT) for group, sums in found if sums.n or sums.total)
+        return tuple((group, sums.n, sums.total / MICROS) for group, sums in found if sums.n or sums.total)
 
 
 class ArmWindow(NamedTuple):
@@ -69,7 +69,7 @@ class ArmValues:
         self.start, self.end = min(self.start, reading.at), max(self.end, reading.at)
 
 
-def measured_arms(readings: Iterable[Reading]) -> list[QualityMeasured]:
+def quality_measured_events(readings: Iterable[Reading]) -> list[QualityMeasured]:
     """Return what a batch of readings says about the arms of rollouts. Undeclared metrics have no better direction."""
     windows: dict[ArmWindow, ArmValues] = {}
     for reading in readings:
@@ -105,8 +105,8 @@ def _event(window: ArmWindow, values: ArmValues) -> QualityMeasured:
         arm=window.arm,
         arm_sums=ArmChanges(
             n=changes.n,
-            total=changes.total / UNIT,
-            squares=changes.squares / (UNIT * UNIT),
+            total=changes.total / MICROS,
+            squares=changes.squares / (MICROS * MICROS),
             bounded=window.metric.kind != "real",
             users=values.users.changes() if compared else (),
             sessions=values.sessions.changes() if compared else (),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analyzer.domain.detection.drift import EXCESS, INFLATION, SQUARES, SUM, VARIANCE, ChangeCandidate, N
+from analyzer.domain.detection.change_point_scan import EXCESS, INFLATION, SQUARES, SUM, VARIANCE, ChangeCandidate, N
 from analyzer.domain.detection.running_stats import RunningStats
 from analyzer.domain.detection.thresholds import switch_height
 from analyzer.domain.detection.types import JsonState

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.domain.detection.intervals import estimate_rate
-from analyzer.domain.detection.rate import RareEventTest
+from analyzer.domain.detection.rare_event_detector import RareEventTest
 
 
 def wealth(rate: RareEventTest, stakes_left: float) -> float:
