@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from benchmarks.rows import Row, add_rows_option, write_rows
 from benchmarks.termination import exit_on_sigterm
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.domain.audit_chain import START
+from gatekeeper.domain.audit_chain_verification import START
 from gatekeeper.domain.signer import Signer
 from gatekeeper.use_cases.audit_verification import Verifier
 from ratchet.signing import new_private_key

@@ -38,7 +38,7 @@ def received(event: Any) -> Received[Any]:
 async def submit(collector: "Running", *events: Any) -> None:
     """Pass events to their handler as delivery does: after a claim, in one transaction."""
     handlers = Handlers(collector.parts.service, collector.parts.platform.keys, ErasedSubjects("collector"), 4)
-    handler = handlers.ingest_submitted if isinstance(events[0], SubmittedItem) else handlers.save_served_prompts
+    handler = handlers.ingest_submitted if isinstance(events[0], SubmittedItem) else handlers.add_ever_served_digests
     batch = [received(event) for event in events]
     async with collector.parts.platform.store.begin() as tx:
         await tx.claim("collector.test", [one.id for one in batch])

@@ -71,7 +71,7 @@ async def test_a_force_pushed_base_gets_a_new_commit(repository: BareRepository,
     opened = await remote.open(HOME, proposed(repository))
     repository.commit("main", PATH, "Be brief.\nBe kind.\n", orphan=True)
     moved = proposed(repository, "Cite.\nBe brief.\nBe kind.\n")
-    head = await remote.rebase(HOME, moved, opened.head_sha)
+    head = await remote.recommit_on_base(HOME, moved, opened.head_sha)
     assert repository.content(BRANCH, PATH) == "Cite.\nBe brief.\nBe kind."
     assert repository.git("rev-parse", f"{head}^") == repository.head("main")
 
@@ -80,7 +80,7 @@ async def test_commits_of_others_are_kept(repository: BareRepository, remote: Gi
     opened = await remote.open(HOME, proposed(repository))
     theirs = repository.commit(BRANCH, "notes.md", "Mine.")
     with pytest.raises(ForgeError) as raised:
-        await remote.rebase(HOME, proposed(repository, "Another.\n"), opened.head_sha)
+        await remote.recommit_on_base(HOME, proposed(repository, "Another.\n"), opened.head_sha)
     assert raised.value.kind == "invalid"
     await remote.close(HOME, opened, BRANCH, "")
     assert repository.head(BRANCH) == theirs

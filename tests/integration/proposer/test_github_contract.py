@@ -49,7 +49,7 @@ async def test_every_request_and_answer_is_described(description: GitHubDescript
     opened = await forge.open(HOME, proposed(fake, b"Cite.\n"))
     await forge.get(HOME, opened, BRANCH)
     fake.repository.commit("main", HOME.path, "Be kind.\n")
-    head = await forge.rebase(HOME, proposed(fake, b"Cite kindly.\n"), opened.head_sha)
+    head = await forge.recommit_on_base(HOME, proposed(fake, b"Cite kindly.\n"), opened.head_sha)
     await forge.edit(HOME, opened, "New.")
     await forge.close(HOME, type(opened)(opened.number, opened.url, head, opened.state), BRANCH, "Done.")
     assert len(seen) == len(fake.routes)

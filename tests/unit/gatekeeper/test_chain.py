@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.domain.audit_chain import START, Anchor, AuditEntry, ChainCheck
+from gatekeeper.domain.audit_chain_verification import START, Anchor, AuditEntry, ChainCheck
 from gatekeeper.domain.signer import Signer
 from ratchet.signing import new_private_key
 from tests.support.soak import scaled

@@ -108,7 +108,7 @@ async def test_a_branch_that_others_committed_to_is_kept(fake: FakeForge, forge:
     opened = await forge.open(HOME, proposed(fake))
     theirs = fake.repository.commit(BRANCH, "notes.md", "Mine.")
     with pytest.raises(ForgeError):
-        await forge.rebase(HOME, proposed(fake, "Another.\n"), opened.head_sha)
+        await forge.recommit_on_base(HOME, proposed(fake, "Another.\n"), opened.head_sha)
     await forge.close(HOME, opened, BRANCH, "It recovered.")
     assert fake.repository.branches[BRANCH] == theirs
 
@@ -117,9 +117,9 @@ async def test_rebasing_moves_the_branch(fake: FakeForge, forge: Forge) -> None:
     opened = await forge.open(HOME, proposed(fake))
     base = fake.repository.commit("main", PATH, "Be brief.\nBe kind.\n")
     moved = proposed(fake, "Cite.\nBe brief.\nBe kind.\n")
-    head = await forge.rebase(HOME, moved, opened.head_sha)
+    head = await forge.recommit_on_base(HOME, moved, opened.head_sha)
     assert fake.repository.commits[head].parent == base
-    assert await forge.rebase(HOME, moved, opened.head_sha) == head
+    assert await forge.recommit_on_base(HOME, moved, opened.head_sha) == head
 
 
 async def test_the_description_is_replaced(fake: FakeForge, forge: Forge) -> None:

@@ -10,7 +10,7 @@ ANSWER, RANK = UsedPrompt("answer", "sha256:a"), UsedPrompt("rank", "sha256:r")
 
 
 def names(rendered: RenderedPrompts, *texts: str) -> list[str]:
-    return [found.use.name for found in rendered.find(texts)]
+    return [found.use.name for found in rendered.find_all(texts)]
 
 
 def test_all_texts_must_be_in_the_call_in_any_company() -> None:
@@ -18,7 +18,7 @@ def test_all_texts_must_be_in_the_call_in_any_company() -> None:
     rendered.add(["Be brief.", "why?"], ANSWER, "chat")
     assert names(rendered, "history", "Be brief.", "why?", "more") == ["answer"]
     assert names(rendered, "Be brief.", "how?") == names(rendered, "why?") == names(rendered) == []
-    assert rendered.find(["Be brief.", "why?"])[0].target == "chat"
+    assert rendered.find_all(["Be brief.", "why?"])[0].target == "chat"
 
 
 def test_a_call_may_use_several_prompts_but_not_parts_of_one() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import Malformed, Permanent, Retryable, UnknownMajor, reason_of
 from shared.problems import Problem, printable
-from shared.runtime.failures import FailureClass, classify, is_connection_doubtful, is_data_fault
+from shared.runtime.failure_classification import FailureClass, classify, is_connection_doubtful, is_data_fault
 
 
 class DriverError(Exception):

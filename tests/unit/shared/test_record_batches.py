@@ -141,7 +141,7 @@ class Room(NoFlow):
         self.offsets: list[int] = []
         self.left = 1
 
-    def admit(self, topic: str, size: int) -> bool:
+    def try_reserve(self, topic: str, size: int) -> bool:
         self.left -= size == 1
         return self.left >= 0 or size != 1
 

@@ -78,7 +78,7 @@ class BoundedFlow:
         """Add `group` as a consumer of `topic`. Topics without consumers have no limit."""
         self._topics[topic].groups.add(group)
 
-    def admit(self, topic: str, size: int) -> bool:
+    def try_reserve(self, topic: str, size: int) -> bool:
         """Return whether `size` more bytes fit, and count them if so."""
         at = self._topics[topic]
         if not at.groups:

@@ -170,7 +170,7 @@ def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bo
     try:
         for rows, items in _batches(source, rejects, -1 if before is None else before):
             current = dict(rows)
-            uploader.send(items)
+            uploader.upload_all(items)
             if rows:
                 checkpoint.save(rows[-1][0])
     except ServerUnavailable as error:

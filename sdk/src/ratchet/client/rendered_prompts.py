@@ -37,7 +37,7 @@ class RenderedPrompts:
         others = tuple(known for known in recent.get(first, ()) if known.hashes != hashes)
         recent[first] = (*others[-7:], Rendering(hashes, use, target))
 
-    def find(self, texts: Iterable[str]) -> list[Rendering]:
+    def find_all(self, texts: Iterable[str]) -> list[Rendering]:
         """Return the renderings all of whose texts are among `texts`; of one inside another, the larger."""
         hashes = {hash(text) for text in texts}
         found: list[Rendering] = []

@@ -57,8 +57,8 @@ class Uploader:
     counts: UploadCounts = field(default_factory=UploadCounts)
     _refused_rows: set[int] = field(default_factory=set)
 
-    def send(self, items: Sequence[NumberedItem]) -> None:
-        """Send all items, executions first; blocks until each has an answer. Raises ServerUnavailable.
+    def upload_all(self, items: Sequence[NumberedItem]) -> None:
+        """Upload all items, executions first; blocks until each has an answer. Raises ServerUnavailable.
 
         The feedback of a row whose execution is refused is not sent.
         """

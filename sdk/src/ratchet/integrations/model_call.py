@@ -13,7 +13,7 @@ def begin_model_call(client: Client, name: str, target: str | None, request: Mod
 
     Outside of an observed call, the target is that of the first served prompt unless one is given.
     """
-    found = client.rendered.find(request.texts)
+    found = client.rendered.find_all(request.texts)
     if target is None and client.current_call() is None:
         target = next((rendering.target for rendering in found if rendering.target), None)
     call = client.begin_call(name, target, (), request.fields)

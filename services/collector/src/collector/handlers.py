@@ -54,7 +54,7 @@ class Handlers:
         """Return the subscriptions of the collector."""
         return (
             Subscription("submitted", (ExecutionSubmitted, FeedbackSubmitted), self.ingest_submitted, from_apps=True),
-            Subscription("served", (PromptLive,), self.save_served_prompts),
+            Subscription("served", (PromptLive,), self.add_ever_served_digests),
             Subscription("execution-log", (ExecutionRecorded, FeedbackCreated), self.log_events, _LOG_BATCH),
         )
 
@@ -91,12 +91,12 @@ class Handlers:
         names = dict.fromkeys(declared_path(field, self._names) for field in fields)
         return f"{code}: {', '.join(names)}" if names else code
 
-    async def save_served_prompts(self, tx: Tx, events: Sequence[Received[PromptLive]]) -> None:
-        """Store the digests that Ratchet serves, which are not reported as observed."""
+    async def add_ever_served_digests(self, tx: Tx, events: Sequence[Received[PromptLive]]) -> None:
+        """Add the digests that Ratchet serves: they are never reported as observed, also later."""
         prompts = [received.event for received in events]
         with transient_errors():
             repository = PostgresRepository(await raw_connection(tx), self._shards)
-            await repository.save_served_prompts(
+            await repository.add_ever_served_digests(
                 [(live.project, live.environment, live.name, digest) for live in prompts for digest in _digests(live)]
             )
 

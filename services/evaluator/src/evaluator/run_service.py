@@ -26,7 +26,7 @@ from evaluator.storage.tasks import TaskRepository
 from ratchet_evaluation.domain.evaluation import EvaluationResult
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock
-from shared.runtime.failures import FailureClass, classify
+from shared.runtime.failure_classification import FailureClass, classify
 from shared.runtime.log import logger
 
 _PAUSE = timedelta(minutes=1)

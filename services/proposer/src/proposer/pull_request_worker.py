@@ -170,7 +170,7 @@ class PullRequestWorker:
         content = self._new_content(pull, home, found)
         pull = replace(pull, base_sha=found.base_sha, file_digest=_digest(found.content))
         assert status.head_sha is not None
-        head = await forge.rebase(home, self._commit(pull, home, found, content), status.head_sha)
+        head = await forge.recommit_on_base(home, self._commit(pull, home, found, content), status.head_sha)
         return replace(pull, head_sha=head)
 
     async def _check(self, pull: PullRequest, home: PromptHome) -> tuple[BoundaryCheck, ...]:

@@ -102,7 +102,7 @@ class TemplateTuner:
     async def _run_schedule(self) -> bool:
         async with self._store.begin() as tx:
             repository = ProposerRepository(tx.conn)
-            due = await repository.tuning.claim_due(self._clock.now())
+            due = await repository.schedules.claim_due(self._clock.now())
             if due is None:
                 return False
             names = await repository.prompts.list_in_use(due.project, due.environment, due.target)

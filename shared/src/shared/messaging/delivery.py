@@ -15,7 +15,7 @@ from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.position_gaps import Partition, PositionGap
 from shared.messaging.store import Store, Subscription, Tx
 from shared.runtime.clock import Clock
-from shared.runtime.failures import FailureClass, classify
+from shared.runtime.failure_classification import FailureClass, classify
 from shared.runtime.log import logger
 from shared.runtime.prometheus_metrics import Metrics
 

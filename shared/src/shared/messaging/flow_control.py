@@ -13,7 +13,7 @@ class Flow(Protocol):
         """The notifier of idle consumers; None if the broker answers a waiting fetch as soon as a message arrives."""
         ...
 
-    def admit(self, topic: str, size: int) -> bool:
+    def try_reserve(self, topic: str, size: int) -> bool:
         """Return whether a message of `size` bytes may be sent to `topic` now; if so, reserve its space."""
         ...
 
@@ -32,7 +32,7 @@ class NoFlow:
     def __init__(self, arrivals: TopicEnds | None = None) -> None:
         self.arrivals = arrivals
 
-    def admit(self, topic: str, size: int) -> bool:
+    def try_reserve(self, topic: str, size: int) -> bool:
         return True
 
     def record_sent(self, topic: str, partition: int, offset: int, size: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.messaging.packed_messages import rewrite_messages
+from shared.messaging.packed_messages import rewrite_packed_row
 
 Rewrite = Callable[[str, bytes], bytes | None]
 """(topic, payload) → the payload without the user; the same payload if it has nothing of them; None: no message."""
@@ -66,12 +66,12 @@ class MessageErasure:
         return changed
 
     async def _rewrite_row(self, conn: AsyncConnection, row: Row[Any], rewrite: Rewrite) -> int:
-        result = rewrite_messages(row.event_ids, row.messages, row.sent, lambda payload: rewrite(row.topic, payload))
+        result = rewrite_packed_row(row.event_ids, row.messages, row.sent, lambda payload: rewrite(row.topic, payload))
         if result.removed == 0 and result.changed:
             await conn.execute(self._update, {"id": row.id, "messages": result.messages})
         if result.removed:
             if result.event_ids:
-                values = {"event_ids": result.event_ids, "messages": result.messages, "sent": result.sent}
+                values = {"event_ids": result.event_ids, "messages": result.messages, "sent": result.sent_count}
                 await conn.execute(self._replace, {"id": row.id, **values})
             await conn.execute(self._delete, {"id": row.id})
         return result.changed + result.removed

@@ -86,21 +86,21 @@ def unpack(row_topic: str, row_key: str, event_ids: int, messages: bytes, first:
 
 
 class RewrittenRow(NamedTuple):
-    """A row after `rewrite_messages`, and how many of its messages were changed and removed."""
+    """A row after `rewrite_packed_row`, and how many of its messages were changed and removed."""
 
     event_ids: bytes
     messages: bytes
-    sent: int
+    sent_count: int
     changed: int
     removed: int
 
 
-def rewrite_messages(
-    event_ids: bytes, messages: bytes, sent: int, rewrite: Callable[[bytes], bytes | None]
+def rewrite_packed_row(
+    event_ids: bytes, messages: bytes, sent_count: int, rewrite: Callable[[bytes], bytes | None]
 ) -> RewrittenRow:
     """Return a row with other payloads; `rewrite` returns None for a message to be removed.
 
-    `sent` is how many of the row's messages were sent. Raises Unreadable for a row of another format.
+    `sent_count` is how many of the row's messages were sent. Raises Unreadable for a row of another format.
     """
     ids: list[bytes] = []
     parts: list[bytes] = []
@@ -116,7 +116,7 @@ def rewrite_messages(
         if new is None:
             continue
         changed += new != payload
-        still_sent += index < sent
+        still_sent += index < sent_count
         ids.append(event_ids[index * ID_BYTES : (index + 1) * ID_BYTES])
         parts += (_SIZES.pack(header_size, len(new)), header, new)
     removed = len(event_ids) // ID_BYTES - len(ids)

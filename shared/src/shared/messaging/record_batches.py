@@ -92,7 +92,7 @@ class BatchSender:
             index = waiting.popleft()
             if self._is_blocked(index):
                 continue
-            if self._flow.admit(message.topic, len(message.value)):
+            if self._flow.try_reserve(message.topic, len(message.value)):
                 taken.append(index)
             else:
                 self._block(index)

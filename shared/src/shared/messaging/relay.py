@@ -12,7 +12,7 @@ from shared.events.message import OutgoingMessage
 from shared.messaging.outbox_holds import NOTHING_HELD, OutboxHolds
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending, Progress
-from shared.runtime.failures import sqlstate_of
+from shared.runtime.failure_classification import sqlstate_of
 from shared.runtime.log import logger
 from shared.runtime.prometheus_metrics import Metrics
 

@@ -7,7 +7,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.runtime.failures import sqlstate_of
+from shared.runtime.failure_classification import sqlstate_of
 from shared.runtime.settings import ServiceSettings
 
 _NAMING = {

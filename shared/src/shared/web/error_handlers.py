@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from shared.errors import Retryable
 from shared.problems import Problem, printable, reason_of
-from shared.runtime.failures import DRIVER_ERRORS, FailureClass, classify, sqlstate_of
+from shared.runtime.failure_classification import DRIVER_ERRORS, FailureClass, classify, sqlstate_of
 from shared.runtime.log import logger
 
 

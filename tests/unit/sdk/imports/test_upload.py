@@ -43,14 +43,14 @@ def uploader(server: FakeServer, refused: list[tuple[int, str]] | None = None) -
 def test_executions_are_sent_before_feedback_in_bounded_batches() -> None:
     server = FakeServer()
     sent = uploader(server)
-    sent.send([*numbered(3, "feedback"), *numbered(BATCH_SIZE + 1)])
+    sent.upload_all([*numbered(3, "feedback"), *numbered(BATCH_SIZE + 1)])
     assert [request.url.path for request in server.requests] == ["/v1/executions", "/v1/executions", "/v1/feedback"]
     assert (sent.counts.executions, sent.counts.feedback, sent.counts.refused) == (BATCH_SIZE + 1, 3, 0)
 
 
 def test_large_items_are_sent_in_batches_of_few() -> None:
     server = FakeServer()
-    uploader(server).send(numbered(5, input="x" * 400_000))
+    uploader(server).upload_all(numbered(5, input="x" * 400_000))
     assert len(server.requests) == 3
 
 
@@ -59,7 +59,7 @@ def test_a_batch_is_repeated_under_its_key_until_it_is_answered() -> None:
     server.lost_answers = 2
     server.faults = [lambda _: httpx.Response(503, headers={"retry-after": "1"})] * 3
     sent = uploader(server)
-    sent.send(numbered(4))
+    sent.upload_all(numbered(4))
     assert set(server.effects.values()) == {1}
     assert len({request.headers["idempotency-key"] for request in server.requests}) == 1
     assert (sent.counts.executions, sent.counts.duplicates) == (0, 4)  # the first answers were lost
@@ -70,7 +70,7 @@ def test_refused_items_are_reported_with_their_rows() -> None:
     server.refuse = lambda item: "cost: must be less" if item["id"] in ("e1", "e3") else None
     refused: list[tuple[int, str]] = []
     sent = uploader(server, refused)
-    sent.send(numbered(5))
+    sent.upload_all(numbered(5))
     assert [number for number, _ in refused] == [1, 3]
     assert (sent.counts.executions, sent.counts.refused) == (3, 2)
 
@@ -79,16 +79,16 @@ def test_feedback_of_a_refused_execution_is_not_sent() -> None:
     server = FakeServer()
     server.refuse = lambda item: "id: is known with another target" if item["id"] == "e1" else None
     refused: list[tuple[int, str]] = []
-    uploader(server, refused).send([*numbered(3), *numbered(3, "feedback")])
+    uploader(server, refused).upload_all([*numbered(3), *numbered(3, "feedback")])
     assert [number for number, _ in refused] == [1]
     assert set(server.effects) == {"e0", "e2", "f0", "f2"}
 
 
 def test_items_known_before_are_duplicates() -> None:
     server = FakeServer()
-    uploader(server).send(numbered(3))
+    uploader(server).upload_all(numbered(3))
     again = uploader(server)
-    again.send(numbered(3))
+    again.upload_all(numbered(3))
     assert (again.counts.executions, again.counts.duplicates) == (0, 3)
 
 
@@ -97,5 +97,5 @@ def test_it_gives_up_when_the_server_never_accepts(status: int, misconfigured: b
     server = FakeServer()
     server.faults = [lambda _: httpx.Response(status)] * 1000
     with pytest.raises(ServerUnavailable, match=str(status)) as failed:
-        uploader(server).send(numbered(1))
+        uploader(server).upload_all(numbered(1))
     assert failed.value.misconfigured is misconfigured

@@ -21,7 +21,7 @@ from collector.ingest.service import MAX_INLINE_BYTES, IngestService, outcome_of
 from collector.settings import CollectorSettings
 from shared.auth.keys import KeyStore
 from shared.problems import Problem
-from shared.runtime.failures import FailureClass, classify
+from shared.runtime.failure_classification import FailureClass, classify
 from shared.runtime.log import logger
 from shared.web.query import check_names
 from shared.web.rate_limiter import RateLimiter, admit_request

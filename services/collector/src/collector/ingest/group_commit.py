@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
-from shared.runtime.failures import FailureClass, classify
+from shared.runtime.failure_classification import FailureClass, classify
 from shared.runtime.log import logger
 
 T = TypeVar("T")

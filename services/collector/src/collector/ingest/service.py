@@ -22,7 +22,7 @@ from shared.auth.principal import Principal
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.problems import Problem
 from shared.runtime.clock import Clock
-from shared.runtime.failures import FailureClass, classify, is_data_fault, sqlstate_of
+from shared.runtime.failure_classification import FailureClass, classify, is_data_fault, sqlstate_of
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from shared.errors import Retryable
 from shared.events.erasure import subject_key
 from shared.problems import Problem
 from shared.runtime.clock import Clock
-from shared.runtime.failures import FailureClass, classify
+from shared.runtime.failure_classification import FailureClass, classify
 from shared.runtime.log import logger
 
 LAG = timedelta(minutes=10)

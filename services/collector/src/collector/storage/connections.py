@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.errors import Retryable
 from shared.messaging.store import Tx
-from shared.runtime.failures import FailureClass, classify, is_connection_doubtful
+from shared.runtime.failure_classification import FailureClass, classify, is_connection_doubtful
 
 
 class DedicatedConnection:

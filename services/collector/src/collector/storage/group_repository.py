@@ -17,7 +17,7 @@ from collector.storage.columns import execution_columns, sparse, waiting_columns
 from collector.storage.group_statements import LIST_WAITING_FEEDBACK, read_statement, write_statement
 from collector.storage.repository import ANY_BODY, to_waiting_feedback
 from shared.messaging.sql_outbox import insert_parameters
-from shared.runtime.failures import sqlstate_of
+from shared.runtime.failure_classification import sqlstate_of
 
 Part = tuple[str, tuple[object, ...]]
 

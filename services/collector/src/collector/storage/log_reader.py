@@ -18,7 +18,7 @@ from collector.storage.archive.live_catalog import LiveCatalog
 from collector.storage.archive.row_merge import merge_rows, with_archived_feedback
 from collector.storage.log_page import Chunk, Key, LogEntry, LogPage, find_matching, key_of, to_entries
 from shared.problems import Problem
-from shared.runtime.failures import sqlstate_of
+from shared.runtime.failure_classification import sqlstate_of
 
 CHUNK = 100
 """Executions read in one statement; their bodies are at most 768 KB each before compression."""

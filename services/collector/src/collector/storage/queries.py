@@ -124,7 +124,7 @@ ON CONFLICT (project, environment, name, digest) DO UPDATE SET documented = true
     WHERE excluded.documented AND NOT o.documented
 RETURNING project, environment, name, digest"""
 
-SAVE_SERVED_PROMPTS = """
+ADD_EVER_SERVED_DIGESTS = """
 INSERT INTO collector.served (project, environment, name, digest)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING"""
 

@@ -170,10 +170,10 @@ class PostgresRepository:
     async def delete_waiting_feedback(self, rows: Sequence[int]) -> None:
         await self._pg.execute(sql.DELETE_WAITING_FEEDBACK, rows)
 
-    async def save_served_prompts(self, prompts: Sequence[tuple[str, str, str, str]]) -> None:
-        """Store (project, environment, name, digest) of prompts that Ratchet serves."""
+    async def add_ever_served_digests(self, prompts: Sequence[tuple[str, str, str, str]]) -> None:
+        """Add (project, environment, name, digest) of prompts that Ratchet serves; they stay when it no longer does."""
         rows = sorted(set(prompts))
-        await self._pg.execute(sql.SAVE_SERVED_PROMPTS, *([row[part] for row in rows] for part in range(4)))
+        await self._pg.execute(sql.ADD_EVER_SERVED_DIGESTS, *([row[part] for row in rows] for part in range(4)))
 
     async def get_pseudonym_key(self, secret: bytes) -> tuple[str, bytes]:
         """Return the id and the secret of the pseudonym key; store `secret` as one where there is none."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatekeeper.domain.audit_chain import Anchor, AuditEntry, ChainCheck
+from gatekeeper.domain.audit_chain_verification import Anchor, AuditEntry, ChainCheck
 from gatekeeper.domain.signer import Signer
 from gatekeeper.storage.audit import AuditRepository
 

@@ -18,7 +18,7 @@ from shared.events.promotion import LoopHalted, LoopResumed
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.background import run_every
 from shared.runtime.database import engine
-from shared.runtime.failures import FailureClass, classify
+from shared.runtime.failure_classification import FailureClass, classify
 
 _CONNECTIONS = 2
 _LIMIT_S = 2.0

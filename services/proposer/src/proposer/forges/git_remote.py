@@ -41,7 +41,7 @@ class GitRemote:
                 return PullRequestStatus("merged", head, _NO_MERGE)
         return PullRequestStatus("closed" if head is None else "open", head, _NO_MERGE)
 
-    async def rebase(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
+    async def recommit_on_base(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
         return await self._push(home, wanted, expected_head)
 
     async def edit(self, home: PromptHome, opened: OpenedPullRequest, body: str) -> None:

@@ -80,7 +80,7 @@ class GitHub:
         by = found.get("merged_by") or {}
         return PullRequestStatus(state, str(found["head"]["sha"]), _draft(found), by.get("login"))
 
-    async def rebase(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
+    async def recommit_on_base(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
         head = await self._head(home, wanted.branch)
         commit = await self._commit(home, wanted)
         if head == commit:

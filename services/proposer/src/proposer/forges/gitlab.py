@@ -69,7 +69,7 @@ class GitLab:
         by = found.get("closed_by") or found.get("merge_user") or {}
         return PullRequestStatus(state, found.get("sha"), _draft(found), by.get("username"))
 
-    async def rebase(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
+    async def recommit_on_base(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
         branch = await self._branch(home, wanted.branch)
         head = str(branch["commit"]["id"]) if branch else None
         if head is not None and await self._is_written(home, head, wanted):

@@ -79,7 +79,7 @@ class Forge(Protocol):
         """Return the state of a pull request."""
         ...
 
-    async def rebase(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
+    async def recommit_on_base(self, home: PromptHome, wanted: ProposedCommit, expected_head: str) -> str:
         """Put the change on another base, and return the new commit. The branch must still be at `expected_head`."""
         ...
 

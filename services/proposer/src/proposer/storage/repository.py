@@ -13,6 +13,7 @@ from proposer.storage.proposals import ProposalRoundRepository
 from proposer.storage.pull_requests import PullRequestRepository, RepositoryTextRepository
 from proposer.storage.regressions import RegressionRepository
 from proposer.storage.selection_pool import SelectionPoolRepository
+from proposer.storage.tuning_schedules import TuningScheduleRepository
 from proposer.storage.tuning_settings import TuningSettingsRepository
 
 
@@ -33,3 +34,4 @@ class ProposerRepository:
         self.regressions = RegressionRepository(conn)
         self.repository_texts = RepositoryTextRepository(conn)
         self.tuning = TuningSettingsRepository(conn)
+        self.schedules = TuningScheduleRepository(conn)
