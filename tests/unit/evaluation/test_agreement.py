@@ -6,13 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet_evaluation.domain.statistics.agreement import (
-    Ratings,
     cohen_kappa,
-    fleiss_kappa,
-    krippendorff_alpha,
     spearman,
     with_interval,
 )
+from tests.support.rater_agreement import Ratings, fleiss_kappa, krippendorff_alpha
 
 _: None = None
 KRIPPENDORFF: Ratings = list(

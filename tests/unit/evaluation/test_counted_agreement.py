@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from ratchet_evaluation.domain.statistics.agreement import (
     cohen_kappa,
-    fleiss_kappa,
-    krippendorff_alpha,
     with_interval,
 )
 from ratchet_evaluation.domain.statistics.counted_agreement import (
@@ -20,6 +18,7 @@ from ratchet_evaluation.domain.statistics.counted_agreement import (
     RatingPattern,
     counted_agreement,
 )
+from tests.support.rater_agreement import fleiss_kappa, krippendorff_alpha
 
 Items = Sequence[tuple[float, ...]]
 _RATING = st.sampled_from([1.0, 2.0, 3.0, 1e6])

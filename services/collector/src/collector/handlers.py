@@ -100,7 +100,7 @@ class Handlers:
                 [(live.project, live.environment, live.name, digest) for live in prompts for digest in _digests(live)]
             )
 
-    async def log_events(self, tx: Tx, events: Sequence[Received[ExecutionRecorded | FeedbackCreated]]) -> None:
+    async def log_events(self, tx: Tx, events: Sequence[Received[LoggedEvent]]) -> None:
         """Add executions and feedback to the execution log, but nothing about erased users."""
         with transient_errors():
             logged = await self._subjects.drop_erased(tx.conn, [it.event for it in events], subject_keys)

@@ -56,13 +56,6 @@ class JudgeDefinition:
         }
         return digest_of(canonical_bytes(about))
 
-    @property
-    def max_output_tokens(self) -> int:
-        """The most tokens of one reply."""
-        found = self.parameters.get("max_completion_tokens", self.parameters.get("max_tokens"))
-        assert isinstance(found, int)
-        return found
-
     def to_json(self) -> dict[str, Json]:
         """Return the definition as `parse_judge` reads it."""
         return {

@@ -1,4 +1,4 @@
-"""Agreement of raters: Cohen's and Fleiss' kappa, Krippendorff's alpha, rank correlation, with intervals.
+"""Agreement of raters: Cohen's kappa and rank correlation, with intervals.
 
 All are 1 for perfect agreement, 0 for what chance gives, and may be negative. Where they are not defined (nobody
 varies, nothing is rated twice) they are None, never 0. Intervals: percentiles of a bootstrap over independent clusters
@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,6 @@ REPLICATES = 1_000
 _LEAST_DEFINED = 0.9
 """Share of replicates in which a statistic must be defined for its interval to be shown."""
 
-Scale = Literal["nominal", "interval"]
-Ratings = Sequence[Sequence[float | None]]
-"""For each item the value of each rater; None: not rated."""
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
 
@@ -47,38 +44,6 @@ def cohen_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
     first, second = (_shares(ratings) for ratings in zip(*pairs, strict=True))
     by_chance = sum(share * second.get(category, 0.0) for category, share in first.items())
     return None if math.isclose(by_chance, 1.0) else (agreed - by_chance) / (1.0 - by_chance)
-
-
-def fleiss_kappa(items: Sequence[Sequence[Hashable]]) -> float | None:
-    """Return the agreement of raters on categories beyond chance (Fleiss, 1971).
-
-    Items must have the same number of ratings, at least two; raters may differ from item to item. Raises ValueError
-    otherwise. None if all ratings are the same.
-    """
-    sizes = {len(item) for item in items}
-    if len(sizes) != 1 or min(sizes) < 2:
-        raise ValueError("each item needs the same number of ratings, at least two")
-    [raters] = sizes
-    shares = _shares([rating for item in items for rating in item])
-    by_chance = math.fsum(share**2 for share in shares.values())
-    agreed = math.fsum(_agreeing_pairs(item) for item in items) / (len(items) * raters * (raters - 1))
-    return None if math.isclose(by_chance, 1.0) else (agreed - by_chance) / (1.0 - by_chance)
-
-
-def krippendorff_alpha(items: Ratings, scale: Scale) -> float | None:
-    """Return 1 - observed / expected disagreement (Krippendorff, 2011), for any number of raters and missing values.
-
-    `nominal`: values are categories; `interval`: their squared difference counts. None if no item has two ratings, or
-    if all ratings are the same.
-    """
-    units = [np.array([value for value in item if value is not None]) for item in items]
-    units = [unit for unit in units if len(unit) > 1]
-    if not units:
-        return None
-    values = np.concatenate(units)
-    expected = _disagreement(values, scale) / (len(values) - 1)
-    observed = math.fsum(_disagreement(unit, scale) / (len(unit) - 1) for unit in units)
-    return None if expected == 0.0 else 1.0 - observed / expected
 
 
 def spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
@@ -128,21 +93,6 @@ def _replicates(
 
 def _shares(values: Sequence[Hashable]) -> Mapping[Hashable, float]:
     return {value: count / len(values) for value, count in Counter(values).items()}
-
-
-def _agreeing_pairs(item: Sequence[Hashable]) -> float:
-    counts = [share * len(item) for share in _shares(item).values()]
-    return math.fsum(count * (count - 1.0) for count in counts)
-
-
-def _disagreement(values: Floats, scale: Scale) -> float:
-    """Return the sum of the differences of all ordered pairs of values."""
-    n = len(values)
-    if scale == "interval":
-        centred = values - values.mean()
-        return float(2.0 * n * np.square(centred).sum())
-    _, counts = np.unique(values, return_counts=True)
-    return float(n * n - np.square(counts).sum())
 
 
 def _ranks(values: Floats) -> Floats:

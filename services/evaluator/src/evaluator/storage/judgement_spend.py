@@ -60,10 +60,6 @@ class JudgementSpendRepository:
         given = {"project": project, "environment": environment, "digest": digest, "since": since}
         return await self._counts(" AND project = :project AND environment = :environment AND digest = :digest", given)
 
-    async def count_all(self, since: datetime) -> JudgementCounts:
-        """Return the results of all judges since a time."""
-        return await self._counts("", {"since": since})
-
     async def list_reasons(self, scope: TargetScopeKey, since: datetime) -> list[dict[str, Any]]:
         """Return the reasons of a target's unknown scores since a time, the most frequent first."""
         statement = text(

@@ -48,7 +48,6 @@ _SAVE_PLAN = text(
     """INSERT INTO gatekeeper.rollout_plans (project, digest, canonical) VALUES (:project, :digest, :canonical)
        ON CONFLICT DO NOTHING"""
 )
-_PLAN = text("SELECT canonical FROM gatekeeper.rollout_plans WHERE project = :project AND digest = :digest")
 # The step is the one in which the window began: windows are at most seconds long. A window that began before the
 # rollout is not of its arms.
 _ADD = text(
@@ -125,11 +124,6 @@ class RolloutRepository:
         """Store a plan under its digest."""
         values = {"project": project, "digest": plan.digest, "canonical": plan.canonical.decode()}
         await self._conn.execute(_SAVE_PLAN, values)
-
-    async def get_plan(self, project: str, digest: str) -> RolloutPlan:
-        """Return a stored plan."""
-        found = (await self._conn.execute(_PLAN, {"project": project, "digest": digest})).scalar_one()
-        return plan_of(json.loads(found))
 
     async def add_measurement(self, event: QualityMeasured) -> UUID | None:
         """Add what was measured of an arm to the open rollout that it is about; return its id, or None."""

@@ -10,7 +10,6 @@ from ratchet.prompt import PromptError, diff, parse
 from shared.events.proposals import ProposalReady
 
 CheckName = Literal["model", "prompt_only", "data_gates", "rollback", "draft"]
-CHECKS: tuple[CheckName, ...] = ("model", "prompt_only", "data_gates", "rollback", "draft")
 MANAGED = "managed model — prompt-only improvement required"
 
 _PROMPT_PARTS = re.compile(r"(messages|variables|slots)(\W|$)")
