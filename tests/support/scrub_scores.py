@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector.domain.pii.scrub import find
+from collector.domain.pii.scrub import find_spans
 from tests.support.draws import LANGUAGES
 from tests.support.harmless_texts import negatives
 from tests.support.personal_data import KINDS, labelled
@@ -43,13 +43,13 @@ def measure(seed: int, each: int) -> Figures:
     figures = Figures()
     for case in labelled(seed, each):
         figures.asked[case.kind, case.language] += 1
-        for span in find(case.text):
+        for span in find_spans(case.text):
             if span.kind == case.kind and span.start <= case.start and case.end <= span.end:
                 figures.found[case.kind, case.language] += 1
             else:
                 figures.wrong[span.kind, case.language] += 1
     for text, language in negatives(seed, each * len(KINDS)):
-        spans = find(text)
+        spans = find_spans(text)
         figures.harmless += 1
         figures.harmed += bool(spans)
         for span in spans:

@@ -172,7 +172,7 @@ async def test_request_waits_for_writers_and_holds_up_later_ones(eraser: Eraser)
     collector = eraser.collector
     engine = collector.parts.platform.engine
     async with engine.connect() as writer:
-        assert await collector.parts.subjects.find(writer, ["shop/nobody"]) == set()
+        assert await collector.parts.subjects.find_erased(writer, ["shop/nobody"]) == set()
         request = asyncio.create_task(eraser.request(user_id="u"))
         done, _ = await asyncio.wait([request], timeout=0.5)
         assert not done

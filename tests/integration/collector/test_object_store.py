@@ -52,7 +52,7 @@ async def test_file_is_stored_listed_fetched_and_deleted(store: ObjectStore, tmp
     assert abs(found.modified_at - datetime.now(UTC)) < timedelta(minutes=5)
     store.fetch(NAME, copy)
     assert copy.read_bytes() == content
-    (path,) = await LocalFiles(store, tmp_path / "work", 1).find([NAME])
+    (path,) = await LocalFiles(store, tmp_path / "work", 1).fetch_all([NAME])
     assert path.read_bytes() == content
     store.delete(NAME)
     store.delete(NAME)
@@ -69,9 +69,9 @@ async def test_copies_are_bounded(store: ObjectStore, tmp_path: Path) -> None:
         store.put(name, source)
     local = LocalFiles(store, tmp_path / "work", 2500)
     for name in names:
-        (path,) = await local.find([name])
+        (path,) = await local.fetch_all([name])
         assert path.read_bytes() == b"x" * 1000
     copies = list((tmp_path / "work").rglob("*.parquet"))
     assert len(copies) == (0 if store.path("a") else 2)
     with pytest.raises(FileNotFoundError):
-        await local.find(["executions/none.parquet"])
+        await local.fetch_all(["executions/none.parquet"])

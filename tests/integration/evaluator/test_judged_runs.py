@@ -138,7 +138,7 @@ class JudgedProposal(JudgedRun):
         self.figures, self.wait = JudgeFigures(rubric_judge(), agreement), timedelta(minutes=60)
         self.evaluator.judge_proposals(self)
 
-    async def find(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
+    async def list_judges(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
         return (self.figures,)
 
     async def propose(self, cases: int = 80) -> None:
@@ -246,10 +246,10 @@ async def test_the_judge_of_a_proposal_is_that_of_its_target_and_has_to_agree_wi
     run = requested_run(requested(target="bot"), RequestOrigin("correlation"), evaluator.clock.now(), 1)
     await judging.set_up()
     async with evaluator.store.begin() as tx:
-        assert await found.find(tx, run) == ()  # its rule does not ask for it
+        assert await found.list_judges(tx, run) == ()  # its rule does not ask for it
     await judging.set_up(judge_proposals=True)
     async with evaluator.store.begin() as tx:
-        [figures] = await found.find(tx, run)
+        [figures] = await found.list_judges(tx, run)
     assert (figures.judge.name, figures.decides) == ("helpful", False)
     assert "agreement with people is unknown" in (figures.dropped or "")
     judging.judge.respond = lambda text: 1.0 if int(text.input.split()[1][:-1]) % 2 else 0.0
@@ -257,5 +257,5 @@ async def test_the_judge_of_a_proposal_is_that_of_its_target_and_has_to_agree_wi
     await judging.judge_all()
     await judging.receive(*(said(number, float(number % 2)) for number in range(60)))
     async with evaluator.store.begin() as tx:
-        [figures] = await found.find(tx, run)
+        [figures] = await found.list_judges(tx, run)
     assert (figures.decides, figures.dropped) == (True, None)

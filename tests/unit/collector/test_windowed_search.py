@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.domain.pii import windowed_search as scrub_windows
-from collector.domain.pii.scrub import find
+from collector.domain.pii.scrub import find_spans
 from collector.domain.pii.windowed_search import REACH, WINDOW, digit_zones, matches
 from tests.support.harmless_texts import negatives
 from tests.support.personal_data import labelled
@@ -37,9 +37,9 @@ def test_windows_of_any_size_give_the_same_matches(parts: list[str], between: st
     text = between.join(parts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scrub_windows, "WINDOW", 1_000_000)
-        whole = find(text)
+        whole = find_spans(text)
         patch.setattr(scrub_windows, "WINDOW", window)
-        assert find(text) == whole
+        assert find_spans(text) == whole
 
 
 @given(st.text(alphabet="ab1-", max_size=60), st.integers(1, 9))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock
+from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock
 from analyzer.domain.attribution.timeline import CELLS, Timeline
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.segments.dimensions import NOT_GIVEN, Cell
@@ -62,10 +62,10 @@ class TimelineRows:
     def _block(self, table: Ints, size: int, start: int, stop: int) -> TimeBlock:
         """Return the block of the rows from `start` to `stop`; cells are in the order of their first value."""
         indices = table[self.rows.groups[start:stop]]
-        units = np.rint(self.rows.values[start:stop] * UNIT).astype(np.int64)
-        counts, totals = np.bincount(indices), np.bincount(indices, units)
+        scaled = np.rint(self.rows.values[start:stop] * SCALE_FACTOR).astype(np.int64)
+        counts, totals = np.bincount(indices), np.bincount(indices, scaled)
         sums = {index: [int(counts[index]), int(totals[index])] for index in dict.fromkeys(indices.tolist())}
-        squares = int(np.dot(units, units))
+        squares = int(np.dot(scaled, scaled))
         return TimeBlock(self.rows.at(start), self.rows.at(stop - 1), stop - start, size, squares, sums)
 
     def _add_rows(self, stop: int) -> Timeline:

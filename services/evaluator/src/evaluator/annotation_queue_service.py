@@ -97,7 +97,7 @@ class AnnotationQueueService:
     async def _check_erased(self, conn: AsyncConnection, key: QueueKey, contents: Sequence[TaskContent]) -> None:
         environments = {key.environment, *await CaseErasureRepository(conn).list_environments(key.project)}
         barring = [set(tombstones_of(content.execution_id, None, key.project, environments)) for content in contents]
-        erased = await self._subjects.find(conn, set().union(*barring))
+        erased = await self._subjects.find_erased(conn, set().union(*barring))
         for number, keys in enumerate(barring):
             if not erased.isdisjoint(keys):
                 raise invalid(f"tasks[{number}].execution_id", "is an execution of a user who was erased")

@@ -78,7 +78,7 @@ class DatasetService:
             documents = await saved.list_documents(key)
             environments = await CaseErasureRepository(tx.conn).list_environments(key.project)
             barring = partial(tombstones_of, project=key.project, environments={*environments, key.environment})
-            erased = await self._subjects.find(tx.conn, await asyncio.to_thread(_all_tombstones, sent, barring))
+            erased = await self._subjects.find_erased(tx.conn, await asyncio.to_thread(_all_tombstones, sent, barring))
             addition = await asyncio.to_thread(_select_new_cases, documents, sent, barring, erased)
             await saved.add(key, addition.cases, self._clock.now(), by)
             await saved.add_near_duplicates(key, addition.near_duplicates)

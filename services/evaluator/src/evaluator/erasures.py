@@ -90,14 +90,14 @@ class CaseErasure:
             for environment in environments:
                 key = reference_key(execution_reference(project, environment, execution_id))
                 barred.setdefault(key, []).append(task_id)
-        erased = await self._subjects.find(tx.conn, barred.keys())
+        erased = await self._subjects.find_erased(tx.conn, barred.keys())
         return await saved.delete_annotation_tasks([task_id for key in erased for task_id in barred[key]])
 
     async def _find(self, tx: Tx, project: str, cases: Sequence[GoldenCase]) -> set[str]:
         """Return the ids of the cases that an erasure reaches, now or before."""
         environments = await CaseErasureRepository(tx.conn).list_environments(project)
         barred = await asyncio.to_thread(_tombstones, project, environments, cases)
-        erased = await self._subjects.find(tx.conn, barred.keys())
+        erased = await self._subjects.find_erased(tx.conn, barred.keys())
         return erased_case_ids(cases, {case_id for key in erased for case_id in barred[key]})
 
     async def _publish_rest(

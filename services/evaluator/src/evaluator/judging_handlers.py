@@ -51,7 +51,7 @@ class JudgingHandlers:
             judgement = rule and sampled_judgement(rule, digests[_judge_key(rule)], event)
             if judgement:
                 found[judgement] = next(iter(subject_keys(event)), None)
-        erased = await self._subjects.find(tx.conn, {user for user in found.values() if user is not None})
+        erased = await self._subjects.find_erased(tx.conn, {user for user in found.values() if user is not None})
         kept = {each: user for each, user in found.items() if user not in erased}
         if kept and await JudgementRepository(tx.conn).add(list(kept), self._clock.now(), list(kept.values())):
             self._notify()

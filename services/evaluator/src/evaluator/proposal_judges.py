@@ -17,7 +17,7 @@ class ProposalJudges:
     def __init__(self, service: JudgeService, figures: JudgeFiguresService, wait: timedelta) -> None:
         self._service, self._figures, self.wait = service, figures, wait
 
-    async def find(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
+    async def list_judges(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
         """Return the judge of the target's rule; one that can't decide is dropped, with the reason, and not asked."""
         judge = await JudgeRepository(tx.conn).get_proposal_judge(run.project, run.environment, run.target)
         if judge is None:

@@ -44,7 +44,7 @@ class ProposalJudging(Protocol):
 
     wait: timedelta
 
-    async def find(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
+    async def list_judges(self, tx: Tx, run: EvaluationRun) -> tuple[JudgeFigures, ...]:
         """Return the judges of a proposal's evaluation with their agreement with people."""
 
 
@@ -58,7 +58,7 @@ class RunJudges:
         """Return a proposal's evaluation with the judges of its target, unless it has them from an earlier start."""
         if self._proposals is None or run.proposal_id is None or run.judges:
             return run
-        judges = await self._proposals.find(tx, run)
+        judges = await self._proposals.list_judges(tx, run)
         decided = any(each.decides for each in judges)
         return replace(run, judges=judges, settings=settings_with_judges(run.settings) if decided else run.settings)
 

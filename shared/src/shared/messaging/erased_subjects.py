@@ -40,7 +40,7 @@ class ErasedSubjects:
         await conn.execute(self._lock)
         await conn.execute(self._add, {"key": subject_key(project, subject), "id": erasure_id})
 
-    async def find(self, conn: AsyncConnection, keys: Collection[str]) -> set[str]:
+    async def find_erased(self, conn: AsyncConnection, keys: Collection[str]) -> set[str]:
         """Return those of the users that were erased; none can be erased until the transaction ends.
 
         `keys`: see `shared.events.erasure.subject_key`.
@@ -54,7 +54,7 @@ class ErasedSubjects:
     ) -> list[Event]:
         """Return the events without those about erased users, which are counted as dropped."""
         users = [users_of(event) for event in events]
-        erased = await self.find(conn, {key for keys in users for key in keys})
+        erased = await self.find_erased(conn, {key for keys in users for key in keys})
         kept = [event for event, keys in zip(events, users, strict=True) if erased.isdisjoint(keys)]
         self.count_dropped(len(events) - len(kept))
         return kept

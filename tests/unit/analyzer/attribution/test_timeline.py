@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.attribution.time_blocks import UNIT
+from analyzer.domain.attribution.time_blocks import SCALE_FACTOR
 from analyzer.domain.attribution.timeline import CELLS, LEVELS, Timeline
 from analyzer.domain.segments.dimensions import NOT_GIVEN, OTHER
 from tests.support.soak import scaled
@@ -43,7 +43,7 @@ def test_every_value_is_counted_in_its_cell(values: list[tuple[tuple[str, ...], 
     for cell, value in values:
         sums = expected.setdefault(cell, [0, 0])
         sums[0] += 1
-        sums[1] += round(value * UNIT)
+        sums[1] += round(value * SCALE_FACTOR)
     timeline = make_timeline(values)
     assert count_values(timeline) == expected
     assert sum(block.filled for block in timeline.blocks) == len(values)
@@ -81,7 +81,7 @@ def test_uncounted_value_is_not_corrected() -> None:
     timeline.correct(("b", "m"), 1.0, 0.0, 5.0)
     timeline.correct(("a", "m"), None, 0.0, 5.0)
     timeline.correct(("a", "m"), 1.0, 0.0, -5.0)
-    assert count_values(timeline) == {("a", "m"): [1, UNIT]}
+    assert count_values(timeline) == {("a", "m"): [1, SCALE_FACTOR]}
 
 
 @given(st.lists(st.floats(0, 1000), max_size=300))
@@ -152,7 +152,10 @@ def test_a_dimension_may_be_added() -> None:
     timeline = make_timeline([(("a", "m"), 1.0)] * 30)
     timeline.widen("prompt_version:judge")
     timeline.add(("a", "m", "j1"), 1.0, 30.0)
-    assert count_values(timeline) == {("a", "m", NOT_GIVEN): [30, 30 * UNIT], ("a", "m", "j1"): [1, UNIT]}
+    assert count_values(timeline) == {
+        ("a", "m", NOT_GIVEN): [30, 30 * SCALE_FACTOR],
+        ("a", "m", "j1"): [1, SCALE_FACTOR],
+    }
 
 
 def test_number_of_dimensions_is_limited() -> None:

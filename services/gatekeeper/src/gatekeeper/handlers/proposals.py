@@ -48,7 +48,7 @@ class ProposalHandlers:
         erased user is dropped: the proposer withdraws it and makes another.
         """
         for received in events:
-            if await self.subjects.find(tx.conn, _users(received.event)):
+            if await self.subjects.find_erased(tx.conn, _users(received.event)):
                 self.subjects.count_dropped(1)
                 continue
             try:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock
+from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.expectation import expectation
@@ -136,9 +136,9 @@ def table(timeline: Timeline, blocks: Iterable[TimeBlock]) -> CellTable:
         for index, (n, total) in block.sums.items():
             sums[index][0] += n
             sums[index][1] += total
-    cells = {timeline.cells[index]: (n, total / (n * UNIT)) for index, (n, total) in sums.items() if n > 0}
+    cells = {timeline.cells[index]: (n, total / (n * SCALE_FACTOR)) for index, (n, total) in sums.items() if n > 0}
     explained = sum(n * mean * mean for n, mean in cells.values())
-    return CellTable(cells, max(squares / UNIT / UNIT - explained, 0.0))
+    return CellTable(cells, max(squares / SCALE_FACTOR / SCALE_FACTOR - explained, 0.0))
 
 
 def _new_levels(before: CellTable, after: CellTable, at: int) -> frozenset[str | None]:

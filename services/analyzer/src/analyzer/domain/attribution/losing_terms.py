@@ -7,7 +7,7 @@ caller gives; only if at least five people used it, and never in logs, headers o
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock
+from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock
 
 FEWEST = 15
 FEWEST_BEFORE = 20
@@ -79,7 +79,7 @@ def _counted(watched: WatchedTerm, blocks: Sequence[Numbered]) -> tuple[int, flo
         if first >= watched.since:
             every, own = block.sums.get(ALL, (0, 0)), block.sums.get(watched.index, (0, 0))
             n, bad, whole, whole_bad = n + own[0], bad + own[1], whole + every[0], whole_bad + every[1]
-    return n, bad / UNIT, whole - n, (whole_bad - bad) / UNIT
+    return n, bad / SCALE_FACTOR, whole - n, (whole_bad - bad) / SCALE_FACTOR
 
 
 def _share(n: int, bad: float) -> tuple[float, float]:

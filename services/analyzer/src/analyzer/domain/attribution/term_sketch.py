@@ -18,7 +18,7 @@ from zlib import crc32
 from analyzer.domain.attribution.contrasts import ChangePoint
 from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.attribution.losing_terms import ALL, PEOPLE, LosingTerm, WatchedTerm, compare_term
-from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock, append_block
+from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock, append_block
 
 BLOCK = 50
 ALIKE = 3
@@ -57,8 +57,8 @@ class TermSketch:
         if not self.blocks or self.blocks[-1].filled >= BLOCK:
             self._open(at)
         self.n += 1
-        block, units = self.blocks[-1], UNIT * bad
-        block.add(at, ALL, units)
+        block, scaled = self.blocks[-1], SCALE_FACTOR * bad
+        block.add(at, ALL, scaled)
         person = _person(user or execution_id)
         sums = block.sums
         for word in words_in(text):
@@ -68,7 +68,7 @@ class TermSketch:
                 if own is None:
                     own = sums[watched.index] = [0, 0]
                 own[0] += 1
-                own[1] += units
+                own[1] += scaled
                 if watched.people.bit_count() < PEOPLE:
                     watched.people |= person
                 if bad:
@@ -92,13 +92,13 @@ class TermSketch:
         hits = [tuple(filter(known, own)) for own in found]
         bad = [index for index, each in enumerate(inputs) if each.bad]
         self.n += len(inputs)
-        block.add_many(ALL, len(inputs), UNIT * len(bad))
-        block.squares += UNIT * UNIT * len(bad)
+        block.add_many(ALL, len(inputs), SCALE_FACTOR * len(bad))
+        block.squares += SCALE_FACTOR * SCALE_FACTOR * len(bad)
         block.filled += len(inputs)
         block.end = max(block.end, *(each.at for each in inputs))
         counts, bad_counts = Counter(chain.from_iterable(hits)), Counter(chain.from_iterable(hits[at] for at in bad))
         for word, n in counts.items():
-            block.add_many(self.words[word].index, n, UNIT * bad_counts.get(word, 0))
+            block.add_many(self.words[word].index, n, SCALE_FACTOR * bad_counts.get(word, 0))
         self._note_people(inputs, hits, counts.keys())
         if bad:
             self._note_examples([(inputs[index].execution_id, hits[index]) for index in bad], bad_counts.keys())

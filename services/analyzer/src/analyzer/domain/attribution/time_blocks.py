@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-UNIT = 10_000
-"""Values are counted in whole ten-thousandths, so that removing a value is exact."""
+SCALE_FACTOR = 10_000
+"""Values are scaled to whole ten-thousandths (fixed point), so that removing a value is exact."""
 
 
 @dataclass(slots=True)
 class TimeBlock:
-    """`filled` successive values between two Unix times; sums in units.
+    """`filled` successive values between two Unix times; sums and squares are of scaled values.
 
     `sums` holds [n, sum] by an index that the owner assigns. A block of size s is merged from 2**s initial ones.
     """
@@ -21,14 +21,14 @@ class TimeBlock:
     squares: int = 0
     sums: dict[int, list[int]] = field(default_factory=dict)
 
-    def add(self, at: float, index: int, units: int) -> None:
+    def add(self, at: float, index: int, scaled: int) -> None:
         """Add a value. A late value does not extend the block to an earlier time."""
         own = self.sums.get(index)
         if own is None:
             own = self.sums[index] = [0, 0]
         own[0] += 1
-        own[1] += units
-        self.squares += units * units
+        own[1] += scaled
+        self.squares += scaled * scaled
         self.filled += 1
         if at > self.end:
             self.end = at
@@ -41,16 +41,16 @@ class TimeBlock:
         own[0] += n
         own[1] += total
 
-    def replace(self, index: int, former: int, units: int | None) -> None:
-        """Replace a former value, or remove it if `units` is None."""
+    def replace(self, index: int, former: int, scaled: int | None) -> None:
+        """Replace a former value, or remove it if `scaled` is None."""
         own = self.sums[index]
         own[1] -= former
         self.squares -= former * former
-        if units is None:
+        if scaled is None:
             own[0] -= 1
         else:
-            own[1] += units
-            self.squares += units * units
+            own[1] += scaled
+            self.squares += scaled * scaled
 
     def merge(self, later: "TimeBlock") -> None:
         self.end = later.end
@@ -88,10 +88,10 @@ def append_block(blocks: list[TimeBlock], at: float, alike: int, sizes: int) -> 
     """Append a block after the others, without overlap."""
     start = max(at, blocks[-1].end) if blocks else at
     blocks.append(TimeBlock(start, start))
-    fold(blocks, alike, sizes)
+    merge_oldest_blocks(blocks, alike, sizes)
 
 
-def fold(blocks: list[TimeBlock], alike: int, sizes: int) -> None:
+def merge_oldest_blocks(blocks: list[TimeBlock], alike: int, sizes: int) -> None:
     """Merge the two oldest blocks of a size while there are more than `alike` complete ones.
 
     Blocks double in length, so none is longer than about a quarter of its age (with `alike` 4). The oldest block of the

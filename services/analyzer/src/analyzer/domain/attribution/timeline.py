@@ -11,7 +11,7 @@ from itertools import islice
 from operator import le, mul
 from typing import Any
 
-from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock, append_block
+from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock, append_block
 from analyzer.domain.segments.dimensions import FORGOTTEN, NOT_GIVEN, OTHER, SYSTEM, Cell
 
 BLOCK = 25
@@ -55,7 +55,7 @@ class Timeline:
             block = self.blocks[-1]
         elif at < block.start:
             block = next((each for each in reversed(self.blocks) if each.start <= at), self.blocks[0])
-        block.add(at, index, round(value * UNIT))
+        block.add(at, index, round(value * SCALE_FACTOR))
 
     def add_many(
         self, numbers: Sequence[int], cell_of: Callable[[int], Cell], values: Sequence[float], at: Sequence[float]
@@ -64,9 +64,9 @@ class Timeline:
         indices: dict[int, int] = {}
         start = 0
         if all(map(le, at, islice(at, 1, None))) and not (self.blocks and at and at[0] < self.blocks[-1].end):
-            units = [round(value * UNIT) for value in values]
-            while start < len(units):
-                stop = self._add_to_block(numbers, indices, units, at, start)
+            scaled = [round(value * SCALE_FACTOR) for value in values]
+            while start < len(scaled):
+                stop = self._add_to_block(numbers, indices, scaled, at, start)
                 if stop == start:  # a cell that may be new
                     stop = start + 1
                     self._add_late(numbers[start:stop], cell_of, values[start:stop], at[start:stop], indices)
@@ -78,7 +78,7 @@ class Timeline:
         self,
         numbers: Sequence[int],
         indices: Mapping[int, int],
-        units: Sequence[int],
+        scaled: Sequence[int],
         at: Sequence[float],
         start: int,
     ) -> int:
@@ -89,12 +89,12 @@ class Timeline:
         if block is None or block.filled >= self.block:
             append_block(self.blocks, at[start], ALIKE, SIZES)
             block = self.blocks[-1]
-        stop = min(len(units), start + self.block - block.filled)
+        stop = min(len(scaled), start + self.block - block.filled)
         found, sums = numbers[start:stop], block.sums
         if not indices.keys() >= set(found):
             stop = next(index for index in range(start, stop) if numbers[index] not in indices)
             found = numbers[start:stop]
-        own = units[start:stop]
+        own = scaled[start:stop]
         for index, unit in zip(map(indices.__getitem__, found), own, strict=True):
             cell = sums.get(index)
             if cell is None:
@@ -129,7 +129,7 @@ class Timeline:
                 block = self.blocks[-1]
             elif moment < block.start:
                 block = next((each for each in reversed(self.blocks) if each.start <= moment), self.blocks[0])
-            block.add(moment, index, round(value * UNIT))
+            block.add(moment, index, round(value * SCALE_FACTOR))
 
     def correct(self, cell: Cell, former: float | None, value: float | None, at: float) -> None:
         """Replace `former` by `value` in the latest block that may hold it; None as `value` removes it.
@@ -140,7 +140,7 @@ class Timeline:
         holding = (block for block in reversed(self.blocks) if block.start <= at and block.sums.get(index, [0])[0] > 0)
         block = next(holding, None)
         if block and former is not None:
-            block.replace(index, round(former * UNIT), None if value is None else round(value * UNIT))
+            block.replace(index, round(former * SCALE_FACTOR), None if value is None else round(value * SCALE_FACTOR))
 
     def widen(self, name: str) -> None:
         """Add a dimension, up to 24; the level of earlier values is "not given"."""

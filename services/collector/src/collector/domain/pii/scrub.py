@@ -53,7 +53,7 @@ class Span(NamedTuple):
 
 def scrub(text: str) -> str:
     """Return `text` with findings replaced by their kinds in brackets."""
-    found = find(text)
+    found = find_spans(text)
     if not found:
         return text
     parts, at = [], 0
@@ -63,7 +63,7 @@ def scrub(text: str) -> str:
     return "".join((*parts, text[at:]))
 
 
-def find(text: str) -> list[Span]:
+def find_spans(text: str) -> list[Span]:
     """Return the findings in `text`, in order."""
     if text.isascii() and (not _is_suspect(text) or (len(text) == _UUID_LENGTH and _UUID.fullmatch(text))):
         return []

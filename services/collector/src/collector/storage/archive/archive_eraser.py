@@ -51,7 +51,7 @@ class ArchiveEraser:
         file = await catalog.get_file(name)
         if file is None:
             return True
-        (path,) = await self._local.find([name])
+        (path,) = await self._local.fetch_all([name])
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="erasure-", dir=self._folder) as folder:
             theirs = await self._condition(pg, erasure, file, Path(folder))

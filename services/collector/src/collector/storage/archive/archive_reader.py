@@ -156,7 +156,7 @@ class ArchiveReader:
             with _spooled_rows(self._folder, archive.late_feedback, archive.columns["feedback"]) as late:
                 statements = ["SET TimeZone = 'UTC'", "CREATE SCHEMA collector"]
                 for kind, columns in archive.columns.items():
-                    paths = await self._local.find([file.name for file in files if file.kind == kind])
+                    paths = await self._local.fetch_all([file.name for file in files if file.kind == kind])
                     sources = [files_source([str(path) for path in paths])] if paths else []
                     sources += late if kind == "feedback" else []
                     statements += table_statements(kind, columns, sources)

@@ -13,7 +13,7 @@ _COPIES = "copies"
 
 
 class LocalFiles:
-    """Finds files for DuckDB. Copies take at most `max_bytes` in `folder`; those unused for longest are deleted."""
+    """Fetches files for DuckDB. Copies take at most `max_bytes` in `folder`; those unused for longest are deleted."""
 
     def __init__(self, store: ObjectStore, folder: Path, max_bytes: int) -> None:
         self._store = store
@@ -22,10 +22,10 @@ class LocalFiles:
         self._max_bytes = max_bytes
         self._lock = asyncio.Lock()
 
-    async def find(self, names: Sequence[str]) -> list[Path]:
+    async def fetch_all(self, names: Sequence[str]) -> list[Path]:
         """Return the path of each file, fetching those that are not here. Raises OSError."""
         async with self._lock:
-            return await asyncio.to_thread(self._find, names)
+            return await asyncio.to_thread(self._fetch_all, names)
 
     async def forget(self, name: str) -> None:
         """Delete the copy of a file."""
@@ -52,7 +52,7 @@ class LocalFiles:
             if path.is_dir() and path.stat().st_mtime < before:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _find(self, names: Sequence[str]) -> list[Path]:
+    def _fetch_all(self, names: Sequence[str]) -> list[Path]:
         found = [self._store.path(name) or self._fetched(name) for name in names]
         for path in found:
             path.stat()  # raises FileNotFoundError

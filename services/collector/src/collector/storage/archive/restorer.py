@@ -71,7 +71,7 @@ class ArchiveRestorer:
         return file
 
     async def _load(self, pg: Any, file: ArchivedFile) -> None:
-        (path,) = await self._local.find([file.name])
+        (path,) = await self._local.fetch_all([file.name])
         counts, loaded = DayCounts(), 0
         for first in range(0, file.row_count, _BATCH):
             source = (
