@@ -133,17 +133,17 @@ def _few_units(rollout: Rollout, metrics: Sequence[MetricVerdict]) -> list[str]:
 
 def _undecided(metrics: Sequence[MetricVerdict]) -> list[str]:
     return [
-        f"{each.name} at most {100 * each.margin:g} {each.unit} worse (is {bounds(each)})"
+        f"{each.name} at most {100 * each.margin:g} {each.unit} worse (is {_format_bounds(each)})"
         for each in metrics
         if each.verdict == "undecided"
     ]
 
 
 def _texts(metrics: Sequence[MetricVerdict]) -> str:
-    return "; ".join(f"{each.name} {bounds(each)}" for each in metrics)
+    return "; ".join(f"{each.name} {_format_bounds(each)}" for each in metrics)
 
 
-def bounds(metric: MetricVerdict) -> str:
+def _format_bounds(metric: MetricVerdict) -> str:
     """Return the difference with its bounds and numbers: `−9.8 pp (−14.1 to −5.2, n = 120 and 2280)`."""
     found = metric.difference
     if found.mean is None or found.low is None or found.high is None:
