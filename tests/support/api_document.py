@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -27,17 +27,25 @@ PROBLEM = "application/problem+json"
 _REFERENCE = re.compile(r'"\$ref": "#/components/(\w+)/([^"/]+)"')
 
 
+_URLS: dict[str, Any] = {"database_url": "postgresql://unused", "kafka_bootstrap": "127.0.0.1:1"}
+_BUILT: dict[str, Callable[[], FastAPI]] = {
+    "collector": lambda: collector.app.build_app(CollectorSettings(**_URLS)),
+    "analyzer": lambda: analyzer.app.build_app(AnalyzerSettings(**_URLS)),
+    "proposer": lambda: proposer.app.build_app(ProposerSettings(**_URLS)),
+    "evaluator": lambda: evaluator.app.build_app(EvaluatorSettings(**_URLS)),
+    "gatekeeper": lambda: gatekeeper.app.build_app(GatekeeperSettings(**_URLS, signing_key=new_private_key())),
+}
+
+
 @functools.cache
+def service_app(service: str) -> FastAPI:
+    """Return the app of a service; it has no database to connect to."""
+    return _BUILT[service]()
+
+
 def service_apps() -> dict[str, FastAPI]:
-    """Return the apps of the five services; they have no database to connect to."""
-    urls: dict[str, Any] = {"database_url": "postgresql://unused", "kafka_bootstrap": "127.0.0.1:1"}
-    return {
-        "collector": collector.app.build_app(CollectorSettings(**urls)),
-        "analyzer": analyzer.app.build_app(AnalyzerSettings(**urls)),
-        "proposer": proposer.app.build_app(ProposerSettings(**urls)),
-        "evaluator": evaluator.app.build_app(EvaluatorSettings(**urls)),
-        "gatekeeper": gatekeeper.app.build_app(GatekeeperSettings(**urls, signing_key=new_private_key())),
-    }
+    """Return the apps of the five services."""
+    return {service: service_app(service) for service in _BUILT}
 
 
 @functools.cache
@@ -142,4 +150,4 @@ def response_check(app: FastAPI) -> dict[str, list[Any]]:
 @functools.cache
 def service_check(service: str) -> dict[str, list[Any]]:
     """Return the `event_hooks` of `response_check` for a service, made once for all tests."""
-    return response_check(service_apps()[service])
+    return response_check(service_app(service))

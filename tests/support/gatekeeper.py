@@ -30,7 +30,7 @@ from shared.messaging.cloudevents import Received
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
-from tests.support.api_document import DescribedApi, service_apps
+from tests.support.api_document import DescribedApi, service_app
 from tests.support.databases import as_role
 from tests.support.messaging import async_dsn
 from tests.support.prompts import minimal
@@ -55,7 +55,7 @@ def digest(prompt: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _described() -> DescribedApi:
-    return DescribedApi(service_apps()["gatekeeper"].openapi())
+    return DescribedApi(service_app("gatekeeper").openapi())
 
 
 @dataclass

@@ -22,7 +22,7 @@ from collector.app import Parts, build_app
 from collector.settings import CollectorSettings
 from collector.storage.key_origins import KeyOrigins
 from shared.testing.clock import FakeClock
-from tests.support.api_document import DescribedApi, service_apps
+from tests.support.api_document import DescribedApi, service_app
 from tests.support.databases import as_role, psql
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ def _add_key(
 
 @functools.cache
 def _described() -> DescribedApi:
-    return DescribedApi(service_apps()["collector"].openapi())
+    return DescribedApi(service_app("collector").openapi())
 
 
 @dataclass

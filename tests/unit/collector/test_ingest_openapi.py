@@ -11,7 +11,7 @@ from collector.domain.request_context import PseudonymKey, RequestContext, Route
 from collector.domain.schemas import ExecutionBody, FeedbackBody
 from collector.domain.validation import parse_request
 from shared.problems import Problem
-from tests.support.api_document import DescribedApi, api_document
+from tests.support.api_document import DescribedApi, service_app
 
 CONTEXT = RequestContext(
     "key", Origin("shop", "production", datetime(2026, 11, 21, 12, tzinfo=UTC)), PseudonymKey("k1", b"s" * 32)
@@ -61,7 +61,7 @@ CHANGES: list[tuple[Route, dict[str, Any]]] = [
 @pytest.fixture(scope="module")
 def api() -> DescribedApi:
     """The described API; it compiles each schema once."""
-    return DescribedApi(api_document())
+    return DescribedApi(service_app("collector").openapi())
 
 
 @pytest.mark.parametrize(("route", "change"), CHANGES, ids=str)
