@@ -160,7 +160,8 @@ def test_column_fold_of_a_scene_equals_one_by_one(name: str) -> None:
 
 @pytest.mark.parametrize("rule", scaled(RULES, RULES, unit=RULES[:1]))
 def test_column_fold_with_rules_equals_one_by_one(rule: Rule) -> None:
-    found = assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3"), routes=5), 1200, 3, (700,), [rule])
+    number = scaled(1200, 1200, unit=700)
+    found = assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3"), routes=5), number, 3, (400,), [rule])
 
     assert any(isinstance(event, RegressionDetected) for _, event in found)
 
@@ -206,4 +207,4 @@ def test_a_regression_is_explained_by_the_errors_before_it_only() -> None:
 )
 @settings(max_examples=scaled(5, 400, unit=2), deadline=None)
 def test_column_fold_of_any_traffic_equals_one_by_one(seed: int, traffic: Traffic, sizes: list[int]) -> None:
-    assert_equal_folds(traffic, 800, seed, sizes)
+    assert_equal_folds(traffic, scaled(800, 800, unit=400), seed, sizes)

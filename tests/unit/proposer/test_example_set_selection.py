@@ -149,7 +149,7 @@ def test_large_pool_changes_rarely_and_stays_good() -> None:
     rng = np.random.default_rng(5)
     pool = [
         entry(n, " ".join(rng.choice(WORDS, 4)), quality=rng.choice([0.875, 1.0]))
-        for n in range(scaled(400, 400, unit=200))
+        for n in range(scaled(400, 400, unit=120))
     ]
     growing, changes = IncrementalSet((), LIMITS), 0
     for it in pool:
@@ -163,7 +163,7 @@ def test_many_thumbs_of_a_user_change_nothing() -> None:
     rng = np.random.default_rng(6)
     growing = IncrementalSet([entry(n, " ".join(rng.choice(WORDS, 4))) for n in range(200)], LIMITS)
     before = growing.members
-    for n in range(scaled(1_000, 1_000, unit=300)):
+    for n in range(scaled(1_000, 1_000, unit=150)):
         growing.add(entry(1_000 + n, f"{' '.join(rng.choice(WORDS, 4))} {n}", contributor="user-0"))
     assert growing.members == before
     assert sum(it.contributor == "user-0" for it in growing.pool) <= PER_CONTRIBUTOR + 1
