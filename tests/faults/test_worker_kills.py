@@ -34,6 +34,11 @@ def has_answers(tasks: FakeEvaluator, least: int) -> bool:
     return len(tasks.answers) > least
 
 
+def has_leased(tasks: FakeEvaluator, process_id: int) -> bool:
+    """Return whether the worker has asked for tasks: from then on it handles SIGTERM."""
+    return any(f"-{process_id}-" in body["worker"] for body in tasks.bodies("leases"))
+
+
 def test_cases_of_killed_workers_are_answered_by_others() -> None:
     tasks, rnd = FakeEvaluator(lease_s=1.0), random.Random(4)
     tasks.add(*range(CASES))
@@ -44,13 +49,15 @@ def test_cases_of_killed_workers_are_answered_by_others() -> None:
                 eventually_sync(partial(has_answers, tasks, answered))
                 position = rnd.randrange(WORKERS)
                 workers[position].kill()
-                workers[position].wait(10)
+                workers[position].wait(60)
                 workers[position] = start(server.url)
             eventually_sync(lambda: tasks.complete)
+            for worker in workers:
+                eventually_sync(partial(has_leased, tasks, worker.pid))
         finally:
             for worker in workers:
                 worker.terminate()
-                worker.wait(20)
+                worker.wait(60)
     assert tasks.violations == []
     assert tasks.answers == {str(number): number for number in range(CASES)}
     assert {worker.returncode for worker in workers} == {0}
