@@ -74,7 +74,7 @@ def publish(runner: LocalRunner) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(scaled(300, 1800))
+@pytest.mark.timeout(scaled(1200, 2400))  # longer than our own deadlines, whose messages say more
 def test_each_case_is_answered_once_though_workers_and_server_are_killed(runner: LocalRunner) -> None:
     rnd = random.Random(3)
     publish(runner)

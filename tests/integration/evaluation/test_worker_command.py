@@ -44,7 +44,7 @@ def test_cases_are_answered_until_sigterm() -> None:
         eventually_sync(lambda: list(tasks.tasks.values())[-1].token)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert list(tasks.answers.values())[:6] == [2, "Answer why?", "error", "timeout", "crash", "invalid"]
     assert output.startswith("stopped: "), errors
@@ -59,7 +59,7 @@ def test_only_cases_of_named_prompts_are_asked_for() -> None:
     with serving(tasks) as server, worker(server.url, APP, "--prompts", "answer", "--prompts", "chat") as process:
         eventually_sync(lambda: tasks.bodies("leases"))
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert tasks.bodies("leases")[0]["prompts"] == ["answer", "chat"]
     assert process.returncode == 0
     assert not tasks.complete
@@ -75,7 +75,7 @@ def test_only_cases_of_named_prompts_are_asked_for() -> None:
 )
 def test_wrong_usage_has_exit_code_2(words: list[str], message: str) -> None:
     with worker("http://127.0.0.1:9", *words) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert message in errors
 
@@ -85,7 +85,7 @@ def test_refused_key_has_exit_code_4() -> None:
     problem = httpx.Response(403, json={"title": "A scope is missing", "detail": "this key lacks the scope evaluate"})
     tasks.faults = [lambda request: problem] * 10_000
     with serving(tasks) as server, worker(server.url, APP) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 4
     assert errors.splitlines()[-1].endswith("this key lacks the scope evaluate")
 

@@ -125,7 +125,7 @@ async def test_a_waiting_worker_gets_a_task_that_becomes_free(worker: httpx.Asyn
     await asyncio.sleep(0)
     await evaluator.deliver(requested())
     await evaluator.service.advance_all()
-    assert len(await asyncio.wait_for(waiting, 10)) == 8
+    assert len(await asyncio.wait_for(waiting, 60)) == 8
     assert await lease(worker, wait_s=0.01) == []
 
 

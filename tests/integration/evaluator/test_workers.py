@@ -29,7 +29,7 @@ def answer(task: dict[str, Any]) -> str:
     return output_of(task["case"]["id"], task["arm"])
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_each_case_is_answered_once_whatever_happens(settings: EvaluatorSettings, engine: AsyncEngine) -> None:
     """Four workers; one is killed at random times, after which its leases expire; in between, the server restarts."""
     rnd = random.Random(7)

@@ -57,7 +57,7 @@ def working(worker: EvaluationWorker) -> Iterator[EvaluationWorker]:
 def finish(server: FakeEvaluator, worker: EvaluationWorker) -> None:
     """Let a worker answer all tasks, and stop it."""
     with working(worker):
-        eventually_sync(lambda: server.complete, within=20.0)
+        eventually_sync(lambda: server.complete, within=60.0)
     assert server.violations == []
 
 
@@ -106,7 +106,7 @@ def test_calls_run_beside_each_other_up_to_the_concurrency() -> None:
     together = threading.Barrier(3)
 
     def answer(prompt: ServedPrompt, case: AskedCase) -> Any:
-        return together.wait(10.0) < 3
+        return together.wait(60.0) < 3
 
     finish(server, new_worker(server, answer, concurrency=3))
     assert set(server.answers.values()) == {True}
@@ -155,14 +155,14 @@ def test_coroutine_that_blocks_its_loop_leaves_the_others_alone() -> None:
 
     async def answer(prompt: ServedPrompt, case: AskedCase) -> Any:
         if case.input == "block":
-            release.wait(20.0)
+            release.wait(60.0)
         return case.input
 
     server.add("block")
     with working(new_worker(server, answer, timeout_s=0.1)):
         eventually_sync(lambda: server.complete)
         assert server.answers == {'"block"': "timeout"}
-        eventually_sync(lambda: ask(server, "next") == "next", within=20.0)
+        eventually_sync(lambda: ask(server, "next") == "next", within=60.0)
     release.set()
 
 
@@ -205,7 +205,7 @@ def test_lost_lease_is_dropped_and_its_answer_never_sent() -> None:
 
     def answer(prompt: ServedPrompt, case: AskedCase) -> Any:
         calls.append(case.id)
-        return len(calls) if len(calls) > 1 else release.wait(20.0)
+        return len(calls) if len(calls) > 1 else release.wait(60.0)
 
     with working(new_worker(server, answer)) as worker:
         eventually_sync(lambda: len(calls) == 1)
@@ -220,7 +220,7 @@ def test_lost_lease_is_dropped_and_its_answer_never_sent() -> None:
 def test_held_leases_are_extended() -> None:
     server, release = FakeEvaluator(), threading.Event()
     server.add("slow")
-    with working(new_worker(server, lambda prompt, case: release.wait(20.0))) as worker:
+    with working(new_worker(server, lambda prompt, case: release.wait(60.0))) as worker:
         eventually_sync(lambda: len(server.bodies("heartbeats")) >= 2)
         release.set()
         eventually_sync(lambda: worker.counters.answered == 1)
@@ -276,7 +276,7 @@ def test_each_case_is_answered_once_whatever_fails(data: st.DataObject) -> None:
     server.faults = data.draw(st.lists(steps, max_size=20))
     first, second = new_worker(server, concurrency=3, patience_s=None), new_worker(server, patience_s=None)
     with working(first), working(second):
-        eventually_sync(lambda: server.complete, within=20.0)
+        eventually_sync(lambda: server.complete, within=60.0)
     assert server.violations == []
     assert server.answers == {str(number): number for number in range(count)}
 
@@ -284,7 +284,7 @@ def test_each_case_is_answered_once_whatever_fails(data: st.DataObject) -> None:
 def test_restart_of_the_server_in_the_middle_loses_nothing() -> None:
     server, release = FakeEvaluator(), threading.Event()
     server.add(*range(8))
-    with working(new_worker(server, lambda prompt, case: release.wait(20.0) and case.input)):
+    with working(new_worker(server, lambda prompt, case: release.wait(60.0) and case.input)):
         eventually_sync(lambda: server.bodies("leases"))
         server.faults = [unreachable] * 12
         release.set()
@@ -338,7 +338,7 @@ def test_stop_lets_calls_end_and_leaves_the_rest() -> None:
 
     def answer(prompt: ServedPrompt, case: AskedCase) -> Any:
         started.release()
-        return release.wait(20.0) if case.input == "stuck" else case.input if release.wait(0.1) else "quick"
+        return release.wait(60.0) if case.input == "stuck" else case.input if release.wait(0.1) else "quick"
 
     worker = new_worker(server, answer, concurrency=2)
     worker.start()
@@ -346,8 +346,8 @@ def test_stop_lets_calls_end_and_leaves_the_rest() -> None:
     started.acquire()
     server.tasks["task-2"].token = "another worker's"
     before = time.monotonic()
-    assert worker.stop(0.4)
-    assert time.monotonic() - before < 1.4
+    assert worker.stop(2.0)
+    assert time.monotonic() - before < 15, "not as long as the stuck call takes"
     release.set()
     assert server.answers == {'"quick"': "quick"}
     assert worker.stop()
