@@ -161,7 +161,7 @@ def test_full_queue_drops_the_newest_and_logs_once(server: FakeServer, caplog: p
     release = threading.Event()
 
     def block(request: httpx.Request) -> None:
-        release.wait(10)
+        release.wait(60)
 
     server.faults = [block]
     with Ratchet("http://ratchet", "k", capacity=3, transport=server.transport()) as client:
@@ -206,7 +206,7 @@ def test_forked_child_sends_only_its_own_items(server: FakeServer, tmp_path: Pat
     hold = threading.Event()
 
     def held(request: httpx.Request) -> None:
-        hold.wait(10)
+        hold.wait(60)
 
     server.faults = [held]
     mine = client.record("chat")

@@ -16,6 +16,8 @@ from shared.web.connection_limits import ConnectionLimits, connection_limit, gua
 from tests.support.eventually import eventually
 
 BIG = 20_000_000
+RECEIPT_S = 1.0
+"""Within it a normal request arrives also on a busy machine."""
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 TRICKLES = {
     "nothing": b"",
@@ -69,7 +71,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     path = scope["path"]
     if path in ("/", "/slow"):
         if path == "/slow":
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.5 * RECEIPT_S)
         more = True
         while more:
             message = await receive()
@@ -100,11 +102,13 @@ async def server(folder: Path, limits: ConnectionLimits, keep_alive: int = 30) -
 
     serving = asyncio.create_task(one.serve())
     await eventually(lambda: one.started)
-    yield connect
-    for connection in made:
-        connection.writer.close()
-    one.should_exit = True
-    await serving
+    try:
+        yield connect
+    finally:
+        for connection in made:
+            connection.writer.close()
+        one.should_exit = True
+        await serving
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ async def answered(connect: Connect) -> bool:
 
 @pytest.mark.parametrize("drop", [b"a", b"\r\n", b""])
 async def test_incomplete_requests_are_closed(folder: Path, drop: bytes) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.2, max_open=50)) as connect:
+    async with server(folder, ConnectionLimits(receipt=RECEIPT_S, max_open=50)) as connect:
         slow = {kind: await connect() for kind in TRICKLES}
         async with asyncio.TaskGroup() as trickling:
             for kind, first in TRICKLES.items():
@@ -135,7 +139,7 @@ async def test_incomplete_requests_are_closed(folder: Path, drop: bytes) -> None
 
 
 async def test_200_slow_clients_do_not_block_others(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=1.0, max_open=100)) as connect:
+    async with server(folder, ConnectionLimits(receipt=RECEIPT_S, max_open=100)) as connect:
         slow = [await connect() for _ in range(200)]
         trickling = [
             asyncio.create_task(one.trickle(first, b"a"))
@@ -147,7 +151,7 @@ async def test_200_slow_clients_do_not_block_others(folder: Path) -> None:
 
 
 async def test_connection_being_served_is_not_closed(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.1, max_open=3)) as connect:
+    async with server(folder, ConnectionLimits(receipt=RECEIPT_S, max_open=3)) as connect:
         listener = await connect()
         listener.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         await eventually(lambda: b"ok" in listener.seen)
@@ -171,17 +175,17 @@ async def test_new_connection_is_rejected_if_none_can_be_closed(folder: Path) ->
 
 
 async def test_idle_connection_is_kept_for_the_keep_alive_time(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.1, max_open=10)) as connect:
+    async with server(folder, ConnectionLimits(receipt=RECEIPT_S, max_open=10)) as connect:
         kept, fresh = await connect(), await connect()
         kept.send(GET)
         await eventually(lambda: fresh.ended)
-        await asyncio.sleep(0.3)  # several checks later
+        await asyncio.sleep(RECEIPT_S)  # several checks later
         kept.send(GET)
         await eventually(lambda: kept.seen.count(b"HTTP/1.1 200") == 2)
 
 
 async def test_unread_body_does_not_close_the_connection(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.7, max_open=10)) as connect:
+    async with server(folder, ConnectionLimits(receipt=RECEIPT_S, max_open=10)) as connect:
         waiting = await connect()
         waiting.send(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)
         await eventually(lambda: b"HTTP/1.1 200" in waiting.seen or waiting.ended)

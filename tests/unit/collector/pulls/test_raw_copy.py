@@ -73,5 +73,5 @@ def test_lines_that_are_appended_meanwhile_are_kept(folder: Path) -> None:
         return user == "u"
 
     erase_raw(folder, "support", is_theirs)
-    writer.join(10)
+    writer.join()
     assert [line["trace_id"] for line in lines(folder)] == ["b", "c", "b", "d"]
