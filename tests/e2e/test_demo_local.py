@@ -24,6 +24,7 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 
 
 @pytest.mark.postgres
+@pytest.mark.timeout(1800)  # longer than our own deadlines, whose messages say more
 @pytest.mark.skipif(chromium() is not None, reason="covered by tests/browser/test_story.py")
 def test_first_visit_from_first_question_to_recovery(runner: LocalRunner, tmp_path: Path) -> None:
     """Run the demo's traffic at twice the rate of `make run`."""
@@ -44,12 +45,12 @@ def watch_and_approve(site: Site, bot: "subprocess.Popen[bytes]") -> None:
         assert bot.poll() is None
         return next((item for item in site.items("/v1/proposals?state=open") if item["kind"] == "restore"), None)
 
-    found = eventually_sync(find_fix, within=180)
+    found = eventually_sync(find_fix, within=480)
     assert found is not None
     decision = {"verdict": "approved", "reason": "it cites again", "digest": found["digest"]}
     decided = site.post(f"/v1/proposals/{found['id']}/decisions", decision)
     assert decided.is_success, decided.text
-    eventually_sync(lambda: {item["state"] for item in site.items("/v1/regressions")} == {"resolved"}, within=180)
+    eventually_sync(lambda: {item["state"] for item in site.items("/v1/regressions")} == {"resolved"}, within=480)
     regressions = site.items("/v1/regressions")
     assert {item["target"] for item in regressions} == {"support-bot"}
     assert {item["metric"] for item in regressions} <= {"thumb", "implicit.thumb"}
