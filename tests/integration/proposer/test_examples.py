@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
+from proposer.domain.set_replacement import SETTLED_AFTER
 from proposer.domain.tuning_settings import MAX_EXAMPLES, TuningSettings
 from proposer.storage.tuning_settings import TuningSettingsRepository
 from ratchet.prompt import Prompt, example_digest, parse, with_slot
+from shared.events.evaluation import EvaluationCompleted
 from shared.events.feedback import FeedbackCreated
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.promotion import PromptLive
@@ -50,6 +52,27 @@ async def proposed(proposer: Proposer, *numbers: int) -> ProposalReady:
     return ready
 
 
+def evaluated(ready: ProposalReady, **fields: Any) -> EvaluationCompleted:
+    """Return the event that the evaluation of a proposal ended."""
+    return EvaluationCompleted(
+        project="acme", environment="production", target="bot", evaluation_id=ready.proposal_id,
+        proposal_id=ready.proposal_id, name="answer", base_digest=ready.base_digest, digest=ready.digest,
+        verdict="pass", reason="not worse", report_digest="sha256:r", dataset="golden", dataset_digest="sha256:d",
+        cases=100, excluded=0, difference=0.0, low=-0.03, high=0.03, completed_at=NOW, **fields,
+    )  # fmt: skip
+
+
+async def proposed_then_better(proposer: Proposer) -> ProposalReady:
+    """Propose five examples that were rated 4.5, then select better ones, which don't replace them yet."""
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(*(feedback(n, kind="rating", value=4.5) for n in range(1, 6)))
+    (first,) = await proposer.drain_emitted()
+    await proposer.deliver(*(feedback(n) for n in range(6, 60)))
+    assert await proposer.drain_emitted() == []
+    assert isinstance(first, ProposalReady)
+    return first
+
+
 async def test_liked_answers_are_proposed_for_the_slot(proposer: Proposer) -> None:
     ready = await proposed(proposer, 1, 2, 3)
     assert inputs(ready) == questions(1, 2, 3)
@@ -70,10 +93,44 @@ async def test_better_set_supersedes_and_full_set_stays(proposer: Proposer) -> N
 async def test_batch_with_better_candidates_makes_one_proposal(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     await proposer.deliver(*(feedback(n, kind="rating", value=4.5) for n in range(1, 6)))
+    (first,) = await proposer.drain_emitted()
+    await proposer.deliver(evaluated(first))
     await proposer.deliver(*(feedback(n) for n in range(6, 60)))
-    first, gone, second = await proposer.emitted()
+    gone, second = await proposer.drain_emitted()
     assert gone.proposal_id == first.proposal_id
     assert {example.score for example in second.example_sets[0].examples} == {1.0}
+
+
+async def test_set_that_is_evaluated_waits_for_its_verdict(proposer: Proposer) -> None:
+    first = await proposed_then_better(proposer)
+    await proposer.deliver(evaluated(first, drafted=True))
+    assert await proposer.drain_emitted() == [], "the verdict is about a candidate"
+    await proposer.deliver(evaluated(first))
+    gone, second = await proposer.drain_emitted()
+    assert (gone.proposal_id, gone.reason) == (first.proposal_id, "superseded")
+    assert {example.score for example in second.example_sets[0].examples} == {1.0}
+
+
+async def test_set_without_a_verdict_waits_ten_minutes(proposer: Proposer) -> None:
+    first = await proposed_then_better(proposer)
+    proposer.clock.advance(SETTLED_AFTER - timedelta(seconds=1))
+    await proposer.expire()
+    assert await proposer.drain_emitted() == []
+    proposer.clock.advance(timedelta(seconds=2))
+    await proposer.expire()
+    gone, second = await proposer.drain_emitted()
+    assert (gone.proposal_id, gone.reason) == (first.proposal_id, "superseded")
+    assert second.base_digest == first.base_digest
+
+
+async def test_objection_to_an_example_that_is_only_proposed_replaces_it(proposer: Proposer) -> None:
+    await proposed_then_better(proposer)
+    (chosen,) = await proposer.rows("SELECT chosen FROM proposer.prompts")
+    (row,) = await proposer.rows("SELECT members FROM proposer.proposals")
+    assert set(row.members).isdisjoint(chosen.chosen), "the selection has moved on"
+    await proposer.deliver(disliked(200, about=1))
+    gone, ready = await proposer.drain_emitted()
+    assert (gone.reason, "Question 1?" in inputs(ready)) == ("superseded", False)
 
 
 async def test_answers_below_the_rating_for_real_time_wait_for_a_batch(proposer: Proposer) -> None:

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from proposer.domain.incremental_sets import IncrementalSet
-from proposer.domain.model import Candidate, PromptKey, PromptState
+from proposer.domain.model import Candidate, PromptKey, PromptState, Proposal
 from proposer.domain.pool_entries import PoolEntry
 from proposer.domain.proposals import SelectedExamples
+from proposer.domain.set_replacement import ProposedSet
 from proposer.domain.text_vectors import Embedder
 from proposer.domain.tuning_settings import TuningSettings, score_of
 from proposer.storage.repository import ProposerRepository
@@ -93,6 +94,15 @@ class ExampleSetSelector:
             self.embedder.name,
             await repository.pool.list_faults(state, settings),
         )
+
+    async def to_proposed_set(
+        self, repository: ProposerRepository, state: PromptState, proposal: Proposal
+    ) -> ProposedSet:
+        """Return the set of an open proposal, with those of its members that may still be examples."""
+        settings = await repository.tuning.get(state.key.project, state.key.environment, state.target)
+        scope = (settings, self.embedder.name, self._clock.now())
+        members = await repository.pool.list_members(state, proposal.members, *scope)
+        return ProposedSet(tuple(members), max(1, len(proposal.members)), proposal.is_settled)
 
     async def _keep(self, repository: ProposerRepository, key: PromptKey, kept: _KeptSets) -> None:
         token = uuid4()

@@ -84,8 +84,8 @@ class Handlers:
         for key in sorted(objected | {key for key, _ in usable}):
             new = [c for c in candidates if c.key == key and (key, c.feedback_id) in usable]
             cause = causes.get(key, batch[-1])
-            added = None if key in objected else _unique(new)
-            await self._service.sync_examples(tx, states[key], cause, force=False, new=added)
+            force = key in objected  # an open proposal may have an example that is not in the selected sets
+            await self._service.sync_examples(tx, states[key], cause, force=force, new=None if force else _unique(new))
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
         """Draft the fix of each regression, or save why there is none; withdraw the fix of a resolved one."""
@@ -109,6 +109,7 @@ class Handlers:
         """Save what evaluations of drafted candidates found, and those of proposals for their pull requests."""
         for received in sorted(batch, key=lambda it: key_from_row(it.event)):
             await self._instructions.save_result(tx, received)
+            await self._service.settle_examples(tx, received)
             await self._service.pull_requests.record_evaluation(tx, received.event)
 
     async def on_bisections(self, tx: Tx, batch: Sequence[Received[BisectionCompleted]]) -> None:

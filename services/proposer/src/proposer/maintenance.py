@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from proposer.domain.candidate_eligibility import CANDIDATE_WINDOW
+from proposer.domain.set_replacement import SETTLED_AFTER
 from proposer.instruction_service import EVALUATED_WITHIN
 from proposer.proposal_service import ProposalService
 from proposer.storage.repository import ProposerRepository
@@ -23,7 +24,18 @@ async def expire_stale_candidates(store: Store, service: ProposalService, clock:
         repository = ProposerRepository(tx.conn)
         affected = await repository.candidates.delete_expired(clock.now())
         for state in (await repository.prompts.lock_prompts(dict.fromkeys(affected, ""))).values():
-            await service.sync_examples(tx, state, None, force=False)
+            await service.sync_examples(tx, state, None)
+
+
+async def settle_example_sets(store: Store, service: ProposalService, clock: Clock) -> None:
+    """Stop waiting for the evaluations of example sets that have taken too long, and propose what is better now."""
+    async with store.begin() as tx:
+        repository = ProposerRepository(tx.conn)
+        overdue = await repository.proposals.list_overdue_sets(clock.now() - SETTLED_AFTER)
+        states = await repository.prompts.lock_prompts({proposal.key: proposal.target for proposal in overdue})
+        await repository.proposals.settle([proposal.id for proposal in overdue])
+        for state in states.values():
+            await service.sync_examples(tx, state, None)
 
 
 async def expire_drafts(store: Store, clock: Clock) -> None:

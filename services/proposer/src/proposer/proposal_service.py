@@ -17,15 +17,17 @@ from proposer.domain.proposal_reconciliation import (
     reconcile,
     withdrawal_event,
 )
-from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
+from proposer.domain.proposals import fits, propose_fix, suspected_digests, to_event
 from proposer.domain.text_vectors import Embedder, HashedNgrams
 from proposer.domain.tuning_settings import TuningSettings
+from proposer.example_set_drafter import ExampleSetDrafter
 from proposer.example_set_selector import ExampleSetSelector, SelectedSets
 from proposer.pull_request_log import PullRequestLog
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
 from shared.events.bisection import BisectionRequested
+from shared.events.evaluation import EvaluationCompleted
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.events.quality import RegressionDetected
 from shared.messaging.cloudevents import Received
@@ -53,6 +55,7 @@ class ProposalService:
         self._source = source
         self.embedder = embedder or HashedNgrams()
         self._selector = ExampleSetSelector(self.embedder, clock)
+        self._drafter = ExampleSetDrafter(self._selector)
         self.pull_requests = pull_requests or PullRequestLog(clock, {})
 
     async def sync_fixes(self, tx: Tx, state: PromptState, cause: CausingEvent) -> None:
@@ -160,52 +163,40 @@ class ProposalService:
         """
         repository = ProposerRepository(tx.conn)
         selected = await self._selector.select_batch(repository, state, settings)
-        drafts = await self._sync_sets(tx, state, selected, None)
+        drafts = await self._sync_sets(tx, state, selected, None, keep=False)
         members, _ = selected.ids()
         if drafts:
-            members = tuple(example.feedback_id for example in drafts[0].example_sets[0].examples)
+            members = drafts[0].proposal.members
         found = await repository.candidates.list_by_id(state.key, members, state.live_example_digests)
         return tuple(found[member] for member in members if member in found)
 
     async def _sync_sets(
-        self, tx: Tx, state: PromptState, selected: SelectedSets, cause: CausingEvent
-    ) -> list[ProposalDraft]:
+        self, tx: Tx, state: PromptState, selected: SelectedSets, cause: CausingEvent, *, keep: bool = True
+    ) -> Sequence[ProposalDraft]:
         repository = ProposerRepository(tx.conn)
-        base = await repository.prompts.get_document(state.key, state.in_use)
-        open_sets = [p for p in await repository.proposals.list_open(state.key) if p.kind == "few_shot"]
-
-        drafts = await self._draft_examples(repository, state, base, selected) if base and base.slots else []
-        actions = reconcile(open_sets, drafts, state.in_use, "evidence_withdrawn")
-
+        drafts, actions = await self._drafter.plan(repository, state, selected, keep=keep)
         await repository.prompts.save_chosen(state.key, *selected.ids())
         await self._apply(tx, actions, cause)
         return drafts
 
+    async def settle_examples(self, tx: Tx, received: Received[EvaluationCompleted]) -> None:
+        """Note the verdict about an open example set, which another may replace more easily then."""
+        repository = ProposerRepository(tx.conn)
+        proposal = await repository.proposals.get_open_set(received.event.proposal_id)
+        if proposal is None or received.event.drafted:
+            return
+        (state,) = (await repository.prompts.lock_prompts({proposal.key: proposal.target})).values()
+        await repository.proposals.settle([proposal.id])
+        await self.sync_examples(tx, state, received)
+
     async def erase_examples(self, tx: Tx, state: PromptState, erased: Collection[UUID], cause: Received[Any]) -> int:
         """Withdraw the open example sets that have erased candidates, and draft others; return how many."""
         repository = ProposerRepository(tx.conn)
-        withdrawn = []
-        if not {*state.chosen, *state.chosen_eligible}.isdisjoint(erased):
-            withdrawn = [p for p in await repository.proposals.list_open(state.key) if p.kind == "few_shot"]
+        opened = await repository.proposals.list_open(state.key)
+        withdrawn = [p for p in opened if p.kind == "few_shot" and not set(p.members).isdisjoint(erased)]
         await self._apply(tx, [Withdraw(proposal, "evidence_erased") for proposal in withdrawn], cause)
         await self.sync_examples(tx, state, cause)
         return len(withdrawn)
-
-    async def _draft_examples(
-        self, repository: ProposerRepository, state: PromptState, base: Prompt, selected: SelectedSets
-    ) -> list[ProposalDraft]:
-        """Draft the set that a grant may cover; if a person has decided all of it already, draft the whole set.
-
-        So examples that need a person's decision never delay those that don't.
-        """
-        measured = await repository.prompts.list_measurements(state)
-        drafts: list[ProposalDraft] = []
-        for example_set in (selected.eligible, selected.whole):
-            examples = await self._selector.to_examples(repository, state, example_set)
-            drafts = [d for d in draft_example_proposals(state, base, examples, measured) if fits(d)]
-            if [d for d in drafts if not await repository.proposals.is_decided(d.proposal.content_id)]:
-                break
-        return drafts
 
     async def _record_outcome(
         self, repository: ProposerRepository, regression: RegressionDetected, outcome: ProposalDraft | NoDraft

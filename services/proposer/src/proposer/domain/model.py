@@ -135,7 +135,8 @@ class Proposal:
     """A proposal as this service stores it. `slot` is set for example sets, `regression_id` for fixes.
 
     `content_id` is derived from the content, so the same content is open at most once. A withdrawal is final: the same
-    content is proposed again under another `id`, in the next `round`.
+    content is proposed again under another `id`, in the next `round`. `members` are the feedback ids of an example set.
+    `is_settled`: the evaluation of the set has a verdict, or waited too long for one.
     """
 
     content_id: UUID
@@ -148,6 +149,8 @@ class Proposal:
     digest: str
     state: ProposalState = "open"
     round: int = 0
+    members: tuple[UUID, ...] = ()
+    is_settled: bool = False
 
     @property
     def id(self) -> UUID:

@@ -1,7 +1,7 @@
 """Build proposals from fixes and example sets. Ids are derived from the content."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from proposer.domain.acceptance import VersionMeasurement, non_regression_criteria, recovery_criteria
 from proposer.domain.fix_drafts import BisectedFixes, Draft, NoDraft, draft_fix, suspected_version
@@ -93,8 +93,9 @@ def draft_example_proposals(
             continue
         counted = "1 answer" if len(examples) == 1 else f"{len(examples)} answers"
         result = with_slot(base, name, digest)
+        proposal = example_proposal(state, name, base.digest, result.digest)
         yield ProposalDraft(
-            example_proposal(state, name, base.digest, result.digest),
+            replace(proposal, members=tuple(candidate.feedback_id for candidate in members)),
             base,
             result,
             Evidence(

@@ -88,7 +88,8 @@ _THEIRS = """project = :project AND ("user" = :subject OR contributor = :subject
 _PROMPTS_OF = text(f"SELECT DISTINCT project, environment, name, target FROM proposer.candidates WHERE {_THEIRS}")
 _DELETE_OF = text(f"DELETE FROM proposer.candidates WHERE {_THEIRS} RETURNING project, environment, name, feedback_id")
 
-# Members of a set stay, whatever their rank: a set that represents the questions is not that of the best scores.
+# Members of a set or of an open proposal stay, whatever their rank: a set that represents the questions is not that of
+# the best scores.
 _TRIM = text(
     f"""DELETE FROM proposer.candidates c USING (
          SELECT project, environment, name, feedback_id,
@@ -102,7 +103,11 @@ _TRIM = text(
            SELECT FROM proposer.prompts p
            WHERE (p.project, p.environment, p.name) = (c.project, c.environment, c.name)
              AND (c.feedback_id = ANY(p.chosen || p.chosen_eligible)
-                  OR c.example_digest = ANY(p.live_example_digests)))"""
+                  OR c.example_digest = ANY(p.live_example_digests)))
+         AND NOT EXISTS (
+           SELECT FROM proposer.proposals q
+           WHERE (q.project, q.environment, q.name) = (c.project, c.environment, c.name)
+             AND q.state = 'open' AND c.feedback_id = ANY(q.members))"""
 )
 
 

@@ -1,6 +1,6 @@
 """SQL of proposals. Revisions are assigned under the row's lock."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -68,6 +68,7 @@ class ProposalRoundRepository:
             "revision": FIRST_REVISION,
             "state": "open",
             "changed_at": now,
+            "members": list(opened.members),
         }
         await self._conn.execute(insert(proposals).values(row))
         return opened
@@ -104,6 +105,23 @@ class ProposalRoundRepository:
         row = (await self._conn.execute(mine.values(values).returning(proposals))).first()
         return (_proposal(row), row.revision) if row else None
 
+    async def get_open_set(self, proposal_id: UUID) -> Proposal | None:
+        """Return an open proposal of an example set; None if it is something else."""
+        c = proposals.c
+        mine = select(proposals).where(c.id == proposal_id, c.state == "open", c.kind == "few_shot")
+        row = (await self._conn.execute(mine)).first()
+        return _proposal(row) if row else None
+
+    async def settle(self, proposal_ids: Collection[UUID]) -> None:
+        """Save that these proposals do not wait for a verdict any more."""
+        await self._conn.execute(update(proposals).where(proposals.c.id.in_(proposal_ids)).values(is_settled=True))
+
+    async def list_overdue_sets(self, before: datetime) -> list[Proposal]:
+        """Return the open example sets that were proposed before `before` and wait for a verdict."""
+        c = proposals.c
+        overdue = (c.kind == "few_shot", c.state == "open", ~c.is_settled, c.changed_at < before)
+        return [_proposal(row) for row in await self._conn.execute(select(proposals).where(*overdue))]
+
     async def save_decision(self, proposal_id: UUID, verdict: Verdict, now: datetime) -> None:
         """Save a person's decision, which replaces any other state. Proposals of other authors are ignored."""
         mine = update(proposals).where(proposals.c.id == proposal_id)
@@ -118,5 +136,5 @@ class ProposalRoundRepository:
 def _proposal(row: Row[Any]) -> Proposal:
     return Proposal(
         row.content_id, key_from_row(row), row.target, row.kind, row.slot, row.regression_id,
-        row.base_digest, row.digest, row.state, row.round,
+        row.base_digest, row.digest, row.state, row.round, tuple(row.members), row.is_settled,
     )  # fmt: skip

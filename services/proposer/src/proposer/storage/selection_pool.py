@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.model import PromptKey, PromptState
@@ -32,6 +33,12 @@ _POOL = text(
            AND NOT is_excluded AND received_at >= :since AND embedder = :embedder AND score >= :stay) AS ranked
        WHERE is_live OR is_chosen OR (score >= :enter AND nth <= :per_contributor)
        ORDER BY is_live OR is_chosen DESC, input_key, feedback_id LIMIT :limit"""
+)
+
+_MEMBERS = text(
+    """SELECT *, example_digest = ANY(CAST(:served AS text[])) AS is_live FROM proposer.candidates
+       WHERE project = :project AND environment = :environment AND name = :name AND feedback_id = ANY(:members)
+         AND NOT is_excluded AND received_at >= :since AND embedder = :embedder AND score >= :stay"""
 )
 
 _FAULTS = text(
@@ -76,15 +83,20 @@ class SelectionPoolRepository:
                 "chosen": [*state.chosen, *state.chosen_eligible], "per_contributor": PER_CONTRIBUTOR,
             },
         )  # fmt: skip
-        found = rows.all()
-        vectors = unpack_vectors([row.embedding for row in found])
-        return [
-            PoolEntry(
-                row.feedback_id, row.input_key, row.contributor, row.score, row.grant_eligible or row.is_live,
-                row.approved or (row.corrected and row.trusted), row.trusted, row.tokens, row.received_at, vector,
-            )
-            for row, vector in zip(found, vectors, strict=True)
-        ]  # fmt: skip
+        return _entries(rows.all())
+
+    async def list_members(
+        self, state: PromptState, members: Sequence[UUID], settings: TuningSettings, embedder: str, now: datetime
+    ) -> list[PoolEntry]:
+        """Return those of `members` (feedback ids) that may still be examples."""
+        rows = await self._conn.execute(
+            _MEMBERS,
+            {
+                **key_columns(state.key), "since": settings.since(now), "embedder": embedder, "members": list(members),
+                "stay": settings.score_to_stay, "served": list(state.live_example_digests),
+            },
+        )  # fmt: skip
+        return _entries(rows.all())
 
     async def list_faults(self, state: PromptState, settings: TuningSettings) -> dict[str, RemovalReason]:
         """Return why live examples should be removed, by digest; those without fault are left out."""
@@ -115,3 +127,14 @@ class SelectionPoolRepository:
             packed = [pack_vector(vector) for vector in vectors]
             await self._conn.execute(_EMBED, {**ids, "embedder": embedder.name, "embedding": packed})
         return len(found)
+
+
+def _entries(found: Sequence[Row[Any]]) -> list[PoolEntry]:
+    vectors = unpack_vectors([row.embedding for row in found])
+    return [
+        PoolEntry(
+            row.feedback_id, row.input_key, row.contributor, row.score, row.grant_eligible or row.is_live,
+            row.approved or (row.corrected and row.trusted), row.trusted, row.tokens, row.received_at, vector,
+        )
+        for row, vector in zip(found, vectors, strict=True)
+    ]  # fmt: skip

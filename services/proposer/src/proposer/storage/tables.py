@@ -113,6 +113,8 @@ proposals = Table(
     Column("revision", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("members", ARRAY(Uuid), nullable=False, server_default="{}"),
+    Column("is_settled", Boolean, nullable=False, server_default="false"),
     CheckConstraint(
         "state IN ('open', 'withdrawn', 'approved', 'rejected', 'changes_requested')", name="state"
     ),
