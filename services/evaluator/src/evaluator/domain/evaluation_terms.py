@@ -60,8 +60,6 @@ def summarise(
     reasons = [check.reason for check in result.checks]
     if comparison is None:
         reasons.append(_without_base(result))
-    if excluded:
-        reasons.append(f"{len(excluded)} cases left out, from which the prompt was made")
     reasons.extend(f"without the judge {each.judge.name}: {each.dropped}" for each in judges if each.dropped)
     interval = result.pass_rate.interval if comparison is None else comparison.difference
     known = comparison is not None and interval.mean is not None
