@@ -52,11 +52,11 @@ def test_what_replaces_a_set_without_a_verdict_replaces_one_with(
 
 
 @given(ENTRIES, ENTRIES, st.booleans())
-def test_sets_never_replace_each_other_in_turn(one: list[PoolEntry], other: list[PoolEntry], settled: bool) -> None:
-    questions = Questions.of_entries([*one, *other])
-    there = replaces(one, proposed(*other, settled=settled), questions)
-    assert not (there and replaces(other, proposed(*one, settled=settled), questions) and len(one) == len(other)
-                and all(it.needs_no_decision for it in (*one, *other)))  # fmt: skip
+def test_sets_never_replace_each_other_in_turn(first: list[PoolEntry], other: list[PoolEntry], settled: bool) -> None:
+    questions = Questions.of_entries([*first, *other])
+    there = replaces(first, proposed(*other, settled=settled), questions)
+    assert not (there and replaces(other, proposed(*first, settled=settled), questions) and len(first) == len(other)
+                and all(it.needs_no_decision for it in (*first, *other)))  # fmt: skip
 
 
 @given(ENTRIES, ENTRIES, st.booleans())

@@ -12,7 +12,7 @@ from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
 from proposer.instruction_service import InstructionService
 from proposer.instruction_setup import draft_rules, drafting_jobs
-from proposer.maintenance import expire_drafts, expire_stale_candidates, settle_example_sets
+from proposer.maintenance import end_waits_for_verdicts, expire_drafts, expire_stale_candidates
 from proposer.proposal_service import ProposalService
 from proposer.pull_request_log import PullRequestLog
 from proposer.pull_request_setup import open_repositories
@@ -70,7 +70,7 @@ def _upkeep_jobs(
 ) -> tuple[Background, ...]:
     async def expire() -> None:
         await expire_stale_candidates(platform.store, service, platform.clock)
-        await settle_example_sets(platform.store, service, platform.clock)
+        await end_waits_for_verdicts(platform.store, service, platform.clock)
         await expire_drafts(platform.store, platform.clock)
 
     async def run_schedules() -> None:

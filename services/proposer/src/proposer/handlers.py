@@ -109,7 +109,7 @@ class Handlers:
         """Save what evaluations of drafted candidates found, and those of proposals for their pull requests."""
         for received in sorted(batch, key=lambda it: key_from_row(it.event)):
             await self._instructions.save_result(tx, received)
-            await self._service.settle_examples(tx, received)
+            await self._service.record_verdict(tx, received)
             await self._service.pull_requests.record_evaluation(tx, received.event)
 
     async def on_bisections(self, tx: Tx, batch: Sequence[Received[BisectionCompleted]]) -> None:

@@ -27,13 +27,13 @@ async def expire_stale_candidates(store: Store, service: ProposalService, clock:
             await service.sync_examples(tx, state, None)
 
 
-async def settle_example_sets(store: Store, service: ProposalService, clock: Clock) -> None:
+async def end_waits_for_verdicts(store: Store, service: ProposalService, clock: Clock) -> None:
     """Stop waiting for the evaluations of example sets that have taken too long, and propose what is better now."""
     async with store.begin() as tx:
         repository = ProposerRepository(tx.conn)
         overdue = await repository.proposals.list_overdue_sets(clock.now() - SETTLED_AFTER)
         states = await repository.prompts.lock_prompts({proposal.key: proposal.target for proposal in overdue})
-        await repository.proposals.settle([proposal.id for proposal in overdue])
+        await repository.proposals.mark_settled([proposal.id for proposal in overdue])
         for state in states.values():
             await service.sync_examples(tx, state, None)
 

@@ -179,14 +179,14 @@ class ProposalService:
         await self._apply(tx, actions, cause)
         return drafts
 
-    async def settle_examples(self, tx: Tx, received: Received[EvaluationCompleted]) -> None:
+    async def record_verdict(self, tx: Tx, received: Received[EvaluationCompleted]) -> None:
         """Note the verdict about an open example set, which another may replace more easily then."""
         repository = ProposerRepository(tx.conn)
         proposal = await repository.proposals.get_open_set(received.event.proposal_id)
         if proposal is None or received.event.drafted:
             return
         (state,) = (await repository.prompts.lock_prompts({proposal.key: proposal.target})).values()
-        await repository.proposals.settle([proposal.id])
+        await repository.proposals.mark_settled([proposal.id])
         await self.sync_examples(tx, state, received)
 
     async def erase_examples(self, tx: Tx, state: PromptState, erased: Collection[UUID], cause: Received[Any]) -> int:

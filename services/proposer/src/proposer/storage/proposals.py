@@ -112,7 +112,7 @@ class ProposalRoundRepository:
         row = (await self._conn.execute(mine)).first()
         return _proposal(row) if row else None
 
-    async def settle(self, proposal_ids: Collection[UUID]) -> None:
+    async def mark_settled(self, proposal_ids: Collection[UUID]) -> None:
         """Save that these proposals do not wait for a verdict any more."""
         await self._conn.execute(update(proposals).where(proposals.c.id.in_(proposal_ids)).values(is_settled=True))
 
