@@ -27,11 +27,11 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 @pytest.mark.timeout(1800)  # longer than our own deadlines, whose messages say more
 @pytest.mark.skipif(chromium() is not None, reason="covered by tests/browser/test_story.py")
 def test_first_visit_from_first_question_to_recovery(runner: LocalRunner, tmp_path: Path) -> None:
-    """Run the demo's traffic at twice the rate of `make run`."""
+    """Run the demo's traffic at twice the rate of `make run`, and at that rate to the end."""
     runner.start()
     site = Site(**runner.credentials)
     env = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
-    words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40"]
+    words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40", "--quiet-after", "1000000"]
     with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
         try:
             watch_and_approve(site, bot)

@@ -15,7 +15,7 @@ from ratchet_demo.script import RATE
 from ratchet_demo.story import Story, ensure_prompt
 
 QUIET_AFTER, QUIET = 12_000, 2.0
-"""After this many answers (ten minutes), the rate falls to `QUIET` per second, to save CPU."""
+"""After this many answers (ten minutes; or `--quiet-after`), the rate falls to `QUIET` per second, to save CPU."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="folder of the bot's prompt file")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=RATE, help="questions per second")
+    parser.add_argument(
+        "--quiet-after", type=int, default=QUIET_AFTER, help=f"answers after which it is {QUIET:g} questions per second"
+    )
     parser.add_argument("--healthy", action="store_true", help="never edit the prompt")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         fleet.deploy()
         worker.start()
-        _run(Story(fleet, file, options.seed, options.healthy), options.rate)
+        _run(Story(fleet, file, options.seed, options.healthy), options.rate, options.quiet_after)
     except KeyboardInterrupt:
         pass
     finally:
@@ -43,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(story: Story, rate: float) -> None:
+def _run(story: Story, rate: float, quiet_after: int) -> None:
     starter, due = os.getppid(), time.monotonic()
     while os.getppid() == starter:
-        due += 1.0 / (rate if story.stats.answers < QUIET_AFTER else QUIET)
+        due += 1.0 / (rate if story.stats.answers < quiet_after else QUIET)
         time.sleep(max(0.0, due - time.monotonic()))
         story.step()
         if story.stats.answers % 200 == 0:
