@@ -12,11 +12,11 @@ from typing import Any
 
 from ratchet.client import recorded_items
 from ratchet.client.amendment import without
-from ratchet.client.batch_outcomes import outcome
 from ratchet.client.batches import Batch, Delivered, Outcome, Retry
 from ratchet.client.bodies import feedback_id
 from ratchet.client.next_steps import Answer, input_print, next_step
 from ratchet.client.recorded_items import RecordedItem
+from ratchet.client.transport import outcome
 from ratchet.client.user_sessions import OpenAnswers
 from ratchet.client.variables import fitted
 from ratchet.prompt import PromptError, parse, prompt_name, render

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ratchet.client.batch_outcomes import outcome
 from ratchet.client.batches import Batch
 from ratchet.client.queue import SendQueue
 from ratchet.client.recorded_items import RecordedItem
+from ratchet.client.transport import outcome
 from tests.support.databases import psql
 from tests.support.soak import scaled
 

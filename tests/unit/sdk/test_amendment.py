@@ -8,9 +8,9 @@ import pytest
 
 from ratchet import Ratchet
 from ratchet.client.amendment import without
-from ratchet.client.batch_outcomes import outcome
 from ratchet.client.batches import Batch, Delivered
 from ratchet.client.recorded_items import RecordedItem, Route
+from ratchet.client.transport import outcome
 
 BODY = {
     "id": "1", "target": "t", "user": "a\nb", "cost": 1, "attributes": {"a.b": 1, "c": 2}, "contexts": ["x", "y", "z"],

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ratchet.client.batch_outcomes import outcome
 from ratchet.client.batches import Batch, Delivered, Outcome, Retry, Split
 from ratchet.client.recorded_items import RecordedItem
+from ratchet.client.transport import outcome
 
 
 def answer(status: int, body: object = None, items: int = 1, headers: dict[str, str] | None = None) -> Outcome:

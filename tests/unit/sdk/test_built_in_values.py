@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import Ratchet
-from ratchet.client.built_in_values import _MAX_COPY, copy_of_built_ins
+from ratchet.client.field_values import _MAX_COPY, copy_of_built_ins
 from tests.support.prompts import JSON
 from tests.support.ratchet_server import FakeServer
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
-from ratchet.client.built_in_values import copy_of_built_ins
+from ratchet.client.field_values import copy_of_built_ins
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS = (dict, list, tuple, set, frozenset)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Unpack
 
 from ratchet.client import recorded_items as items
 from ratchet.client.bodies import feedback_id, item_id
-from ratchet.client.evaluation_context import is_evaluated
 from ratchet.client.http_clients import AnyTransport, HttpClients
 from ratchet.client.observed_client import ObservedClient
 from ratchet.client.options import OptionFields, Options, read_options
@@ -21,7 +20,7 @@ from ratchet.client.prompt_refresh import SubscriberThread
 from ratchet.client.prompt_verification import Trust, trusted_keys
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
-from ratchet.client.record_arguments import Used, check_target, execution, listed, new_id
+from ratchet.client.record_arguments import Used, check_target, execution, is_evaluated, listed, new_id
 from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, Id, Kind
 from ratchet.client.saved_prompts import SavedPrompts
 from ratchet.client.sender import MIN_JOIN, Sender

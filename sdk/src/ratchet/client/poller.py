@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import httpx
 
-from ratchet.client.batch_outcomes import retry_after
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.response_limits import BoundedResponse, UnexpectedStatus, get
+from ratchet.client.transport import retry_after
 from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")

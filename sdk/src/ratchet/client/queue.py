@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 
 from ratchet.client.batches import Batch, Delivered, Outcome, Retry, Split
-from ratchet.client.known_documents import KnownDocuments
-from ratchet.client.memory_limit import MemoryUse
+from ratchet.client.known_documents import KnownDocuments, MemoryUse
 from ratchet.client.recorded_items import RecordedItem, Route, UnencodedItem, with_documents
 
 ROUTES: tuple[Route, ...] = ("executions", "feedback")

@@ -1,7 +1,12 @@
-"""The arguments of `record`: which target, which prompts, which id. Raises nothing but MissingTarget."""
+"""The arguments of `record`: which target, which prompts, which id. Raises nothing but MissingTarget.
+
+Also whether the code that runs is a call of an evaluation: what that records is no traffic of the app, and is not sent.
+"""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -68,3 +73,21 @@ def _named(target: object) -> str | None:
         return identifier(target)
     except Exception:  # the app goes on
         return None
+
+
+_EVALUATED: ContextVar[bool] = ContextVar("ratchet_evaluated", default=False)
+
+
+def is_evaluated() -> bool:
+    """Return whether this thread or task runs a call of an evaluation."""
+    return _EVALUATED.get()
+
+
+@contextmanager
+def evaluated_call() -> Iterator[None]:
+    """Mark what runs in the block, and asyncio tasks that it starts, as a call of an evaluation."""
+    token = _EVALUATED.set(True)
+    try:
+        yield
+    finally:
+        _EVALUATED.reset(token)

@@ -10,8 +10,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 from ratchet.client.bodies import Dropped, add_execution_fields, add_feedback_fields
-from ratchet.client.built_in_values import copy_of_built_ins
-from ratchet.client.field_values import Outcome
+from ratchet.client.field_values import Outcome, copy_of_built_ins
 from ratchet.client.used_prompts import UsedPrompt, label_of, prompt_uses
 from ratchet.client.values import identifier
 

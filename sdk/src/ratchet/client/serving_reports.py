@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import httpx
 
-from ratchet.client.batch_outcomes import retry_after
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.response_limits import put
+from ratchet.client.transport import retry_after
 from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")

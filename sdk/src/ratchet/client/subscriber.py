@@ -16,7 +16,6 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import EventSource
 
-from ratchet.client.batch_outcomes import misconfigured, retry_after
 from ratchet.client.options import Options
 from ratchet.client.poller import Poller, jittered
 from ratchet.client.prompt_cache import PromptCache
@@ -25,6 +24,7 @@ from ratchet.client.response_limits import BoundedEvents, UnexpectedStatus, get
 from ratchet.client.sender import pause
 from ratchet.client.sender_log import LogThrottle
 from ratchet.client.serving_reports import InstanceReporter
+from ratchet.client.transport import misconfigured, retry_after
 from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ratchet.client.batch_outcomes import retry_after
+from ratchet.client.transport import retry_after
 from ratchet.client.worker.held_leases import EncodedAnswer
 from ratchet.client.worker.leased_tasks import LeaseKey
 

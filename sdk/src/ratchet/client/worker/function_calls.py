@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ratchet.client.evaluation_context import evaluated_call
 from ratchet.client.prompts import ServedPrompt
+from ratchet.client.record_arguments import evaluated_call
 from ratchet.client.worker.leased_tasks import AskedCase, CallResult, failed_call, json_result
 
 AnswerFunction = Callable[[ServedPrompt, AskedCase], Any]
