@@ -10,13 +10,12 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.api.fast_path import fast_path
-from collector.api.ingest import App, IngestEndpoint, IngestMiddleware, Scope, Send
-from collector.api.request import Receive
+from collector.api.ingest import IngestEndpoint, IngestMiddleware
+from collector.api.request import App, Receive, Scope, Send
 from collector.app import Parts
 from collector.domain.model import IngestItem, ItemStatus, NewFeedback, Origin, key_hash
-from collector.ingest.group_commit import write_all
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
-from collector.ingest.service import BatchWriter, IngestService
+from collector.ingest.group_commit import BatchWriter, write_all
+from collector.ingest.service import IngestService, PseudonymKeyCache
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from shared.events import new_id

@@ -39,8 +39,8 @@ from collector.app import Parts
 from collector.domain.model import IngestItem, ItemStatus
 from collector.domain.validation import parse_object
 from collector.ingest import service as ingest_service
-from collector.ingest.group_commit import GroupCommitter, Write
-from collector.ingest.service import BatchWriter, IngestService
+from collector.ingest.group_commit import BatchWriter, GroupCommitter, Write
+from collector.ingest.service import IngestService
 from collector.settings import CollectorSettings
 from shared.auth import keys
 from shared.runtime.clock import SystemClock

@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from collector.domain.group_plan import GroupWrite
 from collector.domain.model import IngestItem, ItemStatus, NewFeedback, OutgoingEvent
-from collector.ingest.service import BatchWriter
+from collector.ingest.group_commit import BatchWriter
 from collector.settings import CollectorSettings
 from collector.storage.group_repository import GroupRepository
 from collector.storage.repository import PostgresRepository

@@ -106,14 +106,14 @@ _CONSUMER = "shared.messaging.consumer:SubscriptionConsumer"
 _OFFSETS = "shared.messaging.offsets:OffsetCommits"
 
 INTAKE = {
-    "intake.queued": Failpoint("collector.ingest.service:BatchWriter.write", "before"),
+    "intake.queued": Failpoint("collector.ingest.group_commit:BatchWriter.write", "before"),
     "intake.read": Failpoint(f"{_GROUPS}.read", "after"),
     "intake.written": Failpoint(_WRITE, "after"),
     "intake.claimed": Failpoint(f"{_REPOSITORY}.save_claims", "after", in_transaction=True),
     "intake.executions-stored": Failpoint(f"{_REPOSITORY}.save_executions", "after", in_transaction=True),
     "intake.feedback-stored": Failpoint(f"{_REPOSITORY}.replace_current_feedback", "after", in_transaction=True),
     "intake.emitted": Failpoint(f"{_REPOSITORY}.emit", "after", in_transaction=True),
-    "intake.committed": Failpoint("collector.ingest.service:BatchWriter.write", "after"),
+    "intake.committed": Failpoint("collector.ingest.group_commit:BatchWriter.write", "after"),
 }
 RELAY = {
     "relay.read": Failpoint(f"{_STORE}.pending", "after"),

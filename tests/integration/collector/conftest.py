@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from collector.api.bulk import BulkEndpoint, BulkMiddleware
-from collector.api.cors_middleware import CorsMiddleware
+from collector.api.cors import CorsMiddleware
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.api.otlp import TracesEndpoint, TracesMiddleware
 from collector.app import Parts, build_app

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector.domain.ordinary_bodies import OrdinaryBodies
+from collector.domain.body_parser import OrdinaryBodies
 
 
 @pytest.fixture(scope="module", params=["struct", "model"])

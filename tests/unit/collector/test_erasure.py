@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from collector.domain.erasure import is_about, submitted_by, users_in
+from collector.domain.erasure import is_about, submitted_by
+from collector.domain.group_plan import users_in
 from collector.domain.model import Origin
 from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_execution

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.api.gzip_body import has_gzip_body, inflate
+from collector.api.request import has_gzip_body, inflate
 from shared.problems import Problem
 
 LIMIT = 10_000

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from collector.api.responses import batch_response, single_response
-from collector.domain.item_outcomes import ItemResult
+from collector.domain.ingestion import ItemResult
 from collector.ingest.service import outcome_of
 from shared.errors import Retryable
 from shared.problems import Problem, invalid

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 
-from collector.domain.body_parser import validate_body
+from collector.domain.body_parser import OrdinaryBodies, validate_body
 from collector.domain.model import IngestItem, Origin
-from collector.domain.ordinary_bodies import OrdinaryBodies
 from collector.domain.request_context import PseudonymKey, RequestContext, Route
 from collector.domain.schemas import ExecutionBody, FeedbackBody, Scoped
 from collector.domain.validation import parse_request

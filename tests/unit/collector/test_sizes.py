@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from collector.domain import validation as reading
-from collector.domain.item_outcomes import ItemResult
+from collector.domain.ingestion import ItemResult
 from collector.domain.model import Origin
 from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_request

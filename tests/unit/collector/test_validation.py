@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain import outbox_messages
-from collector.domain.feedback_items import parse_feedback
-from collector.domain.feedback_values import read_value
+from collector.domain.feedback_items import parse_feedback, read_value
 from collector.domain.model import ExecutionContext, Origin, PreviousFeedback, WaitingFeedback
 from collector.domain.request_context import MAX_SKEW, PseudonymKey, RequestContext, clock_skew
 from collector.domain.validation import parse_execution

@@ -196,7 +196,7 @@ async def run_services(installation: Installation) -> AsyncIterator[Mapping[str,
     gap_repair = GapRepair(installation.owner_url)
     flow = BoundedFlow(gap_repair)
     apps = build_apps(installation, flow)
-    gap_repair.wake = lambda service: apps[service].state.store.on_emit()
+    gap_repair.wake = lambda service: apps[service].state.store.notify_relay()
     for app in apps.values():
         for group, topic in app.state.bus.subscribed:
             flow.subscribe(group, topic)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI
 
 from collector.api.bulk import BulkEndpoint, BulkMiddleware
-from collector.api.cors_middleware import CorsMiddleware
+from collector.api.cors import CorsMiddleware
 from collector.api.erasures import erasures_router
 from collector.api.execution_export import execution_export_router
 from collector.api.executions import executions_router
@@ -27,9 +27,8 @@ from collector.erasures.archive_steps import archive_steps
 from collector.erasures.job import ErasureJob
 from collector.erasures.service import ErasureService
 from collector.handlers import Handlers
-from collector.ingest.group_commit import GroupCommitter
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
-from collector.ingest.service import BatchWriter, IngestService
+from collector.ingest.group_commit import BatchWriter, GroupCommitter
+from collector.ingest.service import IngestService, PseudonymKeyCache
 from collector.maintenance import ArchiveMaintenance, Maintenance
 from collector.settings import CollectorSettings
 from collector.storage.archive.execution_archive import ArchiveLimits, ExecutionArchive, begin_archiving
@@ -75,19 +74,10 @@ class Parts:
         write_connections = tuple(DedicatedConnection(platform.engine) for _ in range(settings.writers))
         maintenance_connection = DedicatedConnection(platform.engine)
 
-        def on_emit() -> None:
-            platform.store.on_emit()  # the relay replaces it when it starts
-
-        maintenance = Maintenance(maintenance_connection, settings, clock, on_emit)
-
-        def on_recorded() -> None:
-            on_emit()
-            maintenance.notify()
-
+        maintenance = Maintenance(maintenance_connection, settings, clock, platform.store.notify_relay)
         subjects = ErasedSubjects("collector", platform.metrics.registry)
-        writers = [
-            BatchWriter(connection, settings.relay_shards, on_recorded, subjects) for connection in write_connections
-        ]
+        shards, on_emit = settings.relay_shards, maintenance.on_recorded
+        writers = [BatchWriter(connection, shards, on_emit, subjects) for connection in write_connections]
         committer = GroupCommitter[IngestItem, ItemStatus](
             *(writer.write for writer in writers), max_items=settings.queue_items
         )

@@ -49,6 +49,11 @@ class Maintenance:
         self._busy_until = 0.0
         self._recorded = asyncio.Event()
 
+    def on_recorded(self) -> None:
+        """Wake the relay, since items were recorded, and `notify`."""
+        self._on_emit()
+        self.notify()
+
     def notify(self) -> None:
         """Run once a second for a minute: an execution was recorded, which may have missed waiting feedback."""
         self._busy_until = time.monotonic() + _BUSY_FOR_S

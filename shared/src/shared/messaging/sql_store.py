@@ -117,6 +117,10 @@ class SqlStore:
         if tx.emitted:
             self.on_emit()
 
+    def notify_relay(self) -> None:
+        """Call `on_emit`, which the relay sets when it starts: messages were committed in another way than `begin`."""
+        self.on_emit()
+
     async def register_subscriptions(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Store which consumer subscribes to which topic, as (consumer, topic) pairs."""
         async with self.engine.begin() as conn:

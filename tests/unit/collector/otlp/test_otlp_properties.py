@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from collector.api.otlp_codec import JSON, PROTOBUF, decode_spans
-from collector.domain.item_outcomes import ItemResult
+from collector.domain.ingestion import ItemResult
 from collector.domain.otlp import conventions
 from collector.domain.otlp.partial_success import partial_success
 from collector.domain.otlp.span import ExportedSpan, SpanEvent, SpanKey

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.domain.item_outcomes import ItemResult
+from collector.domain.ingestion import ItemResult
 from collector.domain.otlp.classification import role_of_span
 from collector.domain.otlp.partial_success import PartialSuccess, partial_success
 from collector.domain.otlp.span import ExportedSpan, SpanEvent

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from collector.domain.body_parser import read_execution, read_feedback
-from collector.domain.feedback_values import read_value
+from collector.domain.feedback_items import read_value
 from collector.domain.pulls.langfuse_scores import ScoreMapping, score_item
 from collector.domain.pulls.langfuse_traces import TraceCalls, is_evaluator, trace_item
 from ratchet_langfuse.schemas import Generation, RootTrace, Score, ToolObservation

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from collector.domain.body_parser import read_execution, read_feedback
-from collector.domain.feedback_values import read_value
+from collector.domain.feedback_items import read_value
 from collector.domain.pulls.insights_rows import LogRow, read_row
 from collector.domain.pulls.pulled_item import PulledItem
 from collector.domain.pulls.tool_call_matches import LoggedCall

@@ -11,12 +11,20 @@ from tempfile import SpooledTemporaryFile
 
 from pydantic_core import to_json
 
-from collector.api.gzip_body import has_gzip_body
-from collector.api.ingest import ROUTES, App, Scope, Send, problem_of_error, send_response
+from collector.api.ingest import ROUTES
 from collector.api.ndjson_reader import BulkLimits, Line, read_groups
-from collector.api.request import ClientDisconnected, Receive, read_headers
-from collector.api.responses import PROBLEM, STATUSES, HttpResponse, problem_response, result_view
-from collector.domain.item_outcomes import MAX_LISTED_ERRORS, ItemResult
+from collector.api.request import App, ClientDisconnected, Receive, Scope, Send, has_gzip_body, read_headers
+from collector.api.responses import (
+    PROBLEM,
+    STATUSES,
+    HttpResponse,
+    problem_of_error,
+    problem_response,
+    result_view,
+    send_response,
+)
+from collector.domain.body_parser import MAX_LISTED_ERRORS
+from collector.domain.ingestion import ItemResult
 from collector.domain.request_context import RequestContext, Route
 from collector.ingest.group_commit import QueueFull
 from collector.ingest.service import IngestService

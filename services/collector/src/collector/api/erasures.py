@@ -11,7 +11,7 @@ from collector.domain.erasure_status import ErasureStatus
 from collector.domain.execution_filter import is_user_hash
 from collector.domain.schemas import Person
 from collector.erasures.service import ErasureService
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import PseudonymKeyCache
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require

@@ -12,7 +12,7 @@ from collector.api.execution_responses import to_detail
 from collector.domain.execution_filter import ExecutionFilter
 from collector.domain.export_format import COLUMNS, MEDIA_TYPES, ExportFormat, LineFormat, export_line, header
 from collector.domain.parquet_types import column_types
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import PseudonymKeyCache
 from collector.storage.log_reader import ExecutionLogReader
 from collector.storage.parquet.conversion import ParquetConversions
 from shared.problems import Problem

@@ -17,7 +17,7 @@ from collector.domain.execution_filter import (
 )
 from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import Id, Name, Person, Word
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import PseudonymKeyCache
 from shared.auth.principal import Principal
 from shared.events.feedback import Outcome
 from shared.problems import invalid

@@ -13,7 +13,7 @@ from collector.domain.execution_filter import ExecutionFilter
 from collector.domain.log_entries import subject_reference
 from collector.domain.model import key_hash
 from collector.domain.schemas import Id, Name
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import PseudonymKeyCache
 from collector.storage.execution_reader import ExecutionReader
 from collector.storage.log_reader import ExecutionLogReader
 from shared.auth.principal import Principal

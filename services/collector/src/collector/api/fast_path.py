@@ -12,9 +12,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from collector.api.ingest import ROUTES, IngestEndpoint, response_of_error
+from collector.api.ingest import ROUTES, IngestEndpoint
 from collector.api.ordinary_request import read_ordinary_request
-from collector.api.responses import HttpResponse
+from collector.api.responses import HttpResponse, response_of_error
 from shared.runtime.log import logger
 
 _ROUTES = {b"POST %b HTTP/1.1" % path.encode(): route for path, route in ROUTES.items()}

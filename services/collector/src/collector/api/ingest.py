@@ -4,31 +4,33 @@ They are plain ASGI in front of the framework, because they receive nearly all r
 authenticate, parse, validate, group commit, response.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from collector.api.cors import check_origin
-from collector.api.gzip_body import has_gzip_body, inflate, too_large
 from collector.api.ordinary_request import OrdinaryRequest
-from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
-from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
-from collector.domain.item_outcomes import ItemResult, overloaded
+from collector.api.request import (
+    App,
+    ClientDisconnected,
+    Receive,
+    Scope,
+    Send,
+    has_gzip_body,
+    inflate,
+    read_body,
+    read_headers,
+    too_large,
+)
+from collector.api.responses import HttpResponse, ingest_response, response_of_error, send_response, single_response
+from collector.domain.ingestion import ItemResult
 from collector.domain.model import ItemStatus
 from collector.domain.request_context import RequestContext, Route
-from collector.ingest.group_commit import QueueFull
 from collector.ingest.service import MAX_INLINE_BYTES, IngestService, outcome_of
 from collector.settings import CollectorSettings
 from shared.auth.keys import KeyStore
 from shared.problems import Problem
-from shared.runtime.failure_classification import FailureClass, classify
-from shared.runtime.log import logger
 from shared.web.query import check_names
 from shared.web.rate_limiter import RateLimiter, admit_request
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _EXECUTIONS = "/v1/executions"
 ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
@@ -188,24 +190,3 @@ def _check_method_and_query(scope: Scope, execution_id: str | None) -> None:
         raise Problem(405, "method", f"This path accepts only {allowed}", headers={"Allow": allowed})
     if scope["query_string"]:
         check_names(scope["query_string"], ())
-
-
-def response_of_error(error: Exception) -> HttpResponse:
-    """Return the response to a request that failed."""
-    return problem_response(problem_of_error(error))
-
-
-def problem_of_error(error: Exception) -> Problem:
-    """Return the Problem of a request that failed; an unexpected error is logged."""
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, QueueFull) or classify(error) is FailureClass.RETRYABLE:
-        return overloaded()
-    logger(__name__).error("ingestion failed", error=type(error).__name__)  # its message may contain a user's text
-    return Problem(500, "internal", "Something went wrong here; it was logged")
-
-
-async def send_response(send: Send, response: HttpResponse) -> None:
-    """Send a response over ASGI."""
-    await send({"type": "http.response.start", "status": response.status, "headers": response.raw_headers()})
-    await send({"type": "http.response.body", "body": response.body})

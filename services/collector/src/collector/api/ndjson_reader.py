@@ -5,8 +5,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
-from collector.api.gzip_body import GZIP_WINDOW, too_large
-from collector.api.request import ClientDisconnected, Receive, too_slow
+from collector.api.request import GZIP_WINDOW, ClientDisconnected, Receive, too_large, too_slow
 from shared.problems import invalid
 
 _GROUP_LINES = 500

@@ -8,12 +8,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from collector.api.gzip_body import has_gzip_body, inflate
-from collector.api.ingest import App, Scope, Send, problem_of_error, send_response
 from collector.api.otlp_codec import JSON, PROTOBUF, Encoding, decode_spans
 from collector.api.otlp_responses import export_response, status_response
-from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
-from collector.api.responses import HttpResponse
+from collector.api.request import (
+    App,
+    ClientDisconnected,
+    Receive,
+    Scope,
+    Send,
+    has_gzip_body,
+    inflate,
+    read_body,
+    read_headers,
+)
+from collector.api.responses import HttpResponse, problem_of_error, send_response
 from collector.domain.otlp.partial_success import partial_success
 from collector.domain.otlp.translation import Translation, translate
 from collector.ingest.service import MAX_INLINE_BYTES, IngestService

@@ -1,4 +1,4 @@
-"""HTTP responses to ingested items. Pure."""
+"""HTTP responses to ingested items, and to requests that failed."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,8 +6,13 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from collector.domain.item_outcomes import MAX_LISTED_ERRORS, ItemResult, overloaded
+from collector.api.request import Send
+from collector.domain.body_parser import MAX_LISTED_ERRORS
+from collector.domain.ingestion import ItemResult, overloaded
+from collector.ingest.group_commit import QueueFull
 from shared.problems import Problem
+from shared.runtime.failure_classification import FailureClass, classify
+from shared.runtime.log import logger
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -92,3 +97,24 @@ def result_view(result: ItemResult) -> dict[str, Any]:
 def _errors(index: int, result: ItemResult) -> list[dict[str, str]]:
     assert isinstance(result.outcome, Problem)
     return [{**error, "field": f"[{index}].{error['field']}"} for error in result.outcome.errors]
+
+
+def response_of_error(error: Exception) -> HttpResponse:
+    """Return the response to a request that failed."""
+    return problem_response(problem_of_error(error))
+
+
+def problem_of_error(error: Exception) -> Problem:
+    """Return the Problem of a request that failed; an unexpected error is logged."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, QueueFull) or classify(error) is FailureClass.RETRYABLE:
+        return overloaded()
+    logger(__name__).error("ingestion failed", error=type(error).__name__)  # its message may contain a user's text
+    return Problem(500, "internal", "Something went wrong here; it was logged")
+
+
+async def send_response(send: Send, response: HttpResponse) -> None:
+    """Send a response over ASGI."""
+    await send({"type": "http.response.start", "status": response.status, "headers": response.raw_headers()})
+    await send({"type": "http.response.body", "body": response.body})

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from collector.api.execution_filters import Reader
 from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import LINE
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import PseudonymKeyCache
 from collector.storage.view_repository import MAX_VIEWS, ViewOwner, ViewRepository
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid

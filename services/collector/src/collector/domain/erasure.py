@@ -1,6 +1,5 @@
 """Erasure of a user: which messages are about them. Pure."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 from uuid import UUID
@@ -17,16 +16,10 @@ Erased = Literal[
 """What the collector erases, as it is counted."""
 Counts = dict[Erased, int]
 
-_USER = re.compile(rb'"user":"([^"\\]*)"')
 PART = 5_000
 """References in one event: 200 KB."""
 EVENTS = ("execution.recorded", "feedback.created")
 SUBMISSIONS = ("execution.submitted", "feedback.submitted")
-
-
-def users_in(facts: bytes) -> list[str]:
-    """Return the user in the facts of an execution (JSON). Also finds other members of that name, which do no harm."""
-    return [found.decode() for found in _USER.findall(facts)]
 
 
 def is_about(topic: str, payload: bytes, project: str, subject: str) -> bool:

@@ -1,4 +1,4 @@
-"""JSON schema of feedback beyond its fields: the type of `value` depends on `kind` (see `feedback_values.py`). Pure."""
+"""JSON schema of feedback beyond its fields: the type of `value` depends on `kind` (see `feedback_items.py`). Pure."""
 
 from typing import Any
 

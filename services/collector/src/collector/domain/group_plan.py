@@ -4,12 +4,12 @@ It decides as `ingestion.ingest` does step by step in a transaction. The write f
 then; the group is then ingested in a transaction.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from collector.domain import outbox_messages
-from collector.domain.erasure import users_in
-from collector.domain.execution_keys import NewContexts, contexts_of, is_other_version
+from collector.domain.execution_keys import HALF
 from collector.domain.ingestion import classify_claims, first_claims, latest
 from collector.domain.model import (
     Claim,
@@ -24,6 +24,8 @@ from collector.domain.model import (
     WaitingFeedback,
 )
 from shared.events.erasure import subject_key
+
+_USER = re.compile(rb'"user":"([^"\\]*)"')
 
 
 class GroupReferences(NamedTuple):
@@ -79,6 +81,13 @@ class GroupPlan(NamedTuple):
 
     statuses: list[ItemStatus]
     write: GroupWrite
+
+
+class NewContexts(NamedTuple):
+    """New executions by their references, and the first of each trace and session; and the versions of these keys."""
+
+    first: dict[bytes, ExecutionContext]
+    versions: dict[bytes, set[bytes]]
 
 
 def references_of(items: Sequence[IngestItem]) -> GroupReferences:
@@ -173,3 +182,26 @@ def _slots(
         return last, []
     first = [item for item in last if item.slot not in current]
     return first, [Replacement(item, current[item.slot]) for item in last if item.slot in current]
+
+
+def contexts_of(executions: Iterable[NewExecution]) -> NewContexts:
+    """Return what feedback about these executions, or about their traces and sessions, is joined with."""
+    first: dict[bytes, ExecutionContext] = {}
+    versions: dict[bytes, set[bytes]] = {}
+    for execution in sorted(executions, key=lambda each: (each.origin.received_at, each.reference)):
+        context = ExecutionContext(execution.target, execution.facts, execution.version)
+        for key in (execution.reference, execution.trace, execution.session):
+            if key is not None:
+                first.setdefault(key, context)
+                versions.setdefault(key, set()).add(execution.version)
+    return NewContexts(first, versions)
+
+
+def is_other_version(first: bytes | None, other: bytes) -> bool:
+    """Return whether two executions have the same target and prompts, of different versions. None is unknown."""
+    return first is not None and first[:HALF] == other[:HALF] and first != other
+
+
+def users_in(facts: bytes) -> list[str]:
+    """Return the user in the facts of an execution (JSON). Also finds other members of that name, which do no harm."""
+    return [found.decode() for found in _USER.findall(facts)]

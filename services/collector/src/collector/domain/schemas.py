@@ -1,7 +1,7 @@
 """Request bodies of executions and feedback.
 
 Types are strict: "5" is not a number. But an id may be an integer, which is read as text. A field is declared here
-only; `ordinary_bodies.py` derives from these models what reads nearly all bodies.
+only; `body_parser.py` derives from these models what reads nearly all bodies.
 """
 
 from typing import Annotated, Any

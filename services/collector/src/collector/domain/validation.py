@@ -6,12 +6,11 @@ from typing import Any
 from msgspec.json import encode
 from pydantic_core import to_json
 
-from collector.domain.body_parser import read_execution
+from collector.domain.body_parser import as_dict, read_execution
 from collector.domain.execution_keys import session_key, version_key
 from collector.domain.feedback_items import parse_feedback
 from collector.domain.feedback_schema import TEXT_LIMIT
 from collector.domain.model import IngestItem, NewExecution, ObservedPrompt, key_hash
-from collector.domain.ordinary_bodies import as_dict
 from collector.domain.pii.scrub import scrub
 from collector.domain.request_context import RequestContext, Route
 from collector.domain.schemas import ExecutionBody, PromptBody

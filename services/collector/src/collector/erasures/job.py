@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from collector.domain.erasure import Counts, executions_erased
 from collector.domain.erasure_status import Erasure
 from collector.domain.outbox_messages import SOURCE
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
+from collector.ingest.service import PseudonymKeyCache
 from collector.storage.connections import transient_errors
 from collector.storage.erasure_repository import ErasureRepository
 from collector.storage.subject_rows import PAGES, SubjectRows

@@ -4,8 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from collector.domain.group_plan import plan_group, references_of
+from collector.domain.ingestion import ingest
+from collector.domain.model import IngestItem, ItemStatus
+from collector.storage.connections import DedicatedConnection
+from collector.storage.group_repository import GroupRepository
+from collector.storage.repository import PostgresRepository
+from shared.messaging.erased_subjects import ErasedSubjects
 from shared.runtime.failure_classification import FailureClass, classify
 from shared.runtime.log import logger
 
@@ -167,3 +174,34 @@ async def write_all(write: Write[T, R], items: Sequence[T]) -> list[R | Exceptio
             return [error]
     middle = len(items) // 2
     return await write_all(write, items[:middle]) + await write_all(write, items[middle:])
+
+
+class BatchWriter:
+    """Writes groups of items, each in one commit, on a dedicated connection."""
+
+    def __init__(
+        self, connection: DedicatedConnection, shards: int, on_emit: Callable[[], None], subjects: ErasedSubjects
+    ) -> None:
+        """`on_emit` is called after each commit; it wakes the relay."""
+        self._subjects = subjects
+        self._connection = connection
+        self._shards = shards
+        self._on_emit = on_emit
+
+    async def write(self, items: Sequence[IngestItem]) -> list[ItemStatus]:
+        """Return the statuses of `items` after their commit. Raises Retryable, or the error that an item causes."""
+        async with self._connection.session() as pg:
+            statuses = await self._write_in_one_statement(pg, items)
+            if statuses is None:
+                async with pg.transaction():
+                    statuses = await ingest(PostgresRepository(pg, self._shards), items)
+                self._subjects.count_dropped(statuses.count("erased"))
+        self._on_emit()
+        return statuses
+
+    async def _write_in_one_statement(self, pg: Any, items: Sequence[IngestItem]) -> list[ItemStatus] | None:
+        """Return the statuses after the commit; None, without a change, where the group needs a transaction."""
+        repository = GroupRepository(pg, self._shards)
+        references = references_of(items)
+        plan = plan_group(items, references, await repository.read(references))
+        return plan.statuses if plan is not None and await repository.write(plan.write) else None

@@ -1,28 +1,52 @@
-"""Ingestion of a request's content: parse, validate, and write by group commit."""
+"""Ingestion of a request's content: parse, validate, and write by group commit; and the key of users' pseudonyms."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from collector.domain.group_plan import plan_group, references_of
-from collector.domain.ingestion import ingest
-from collector.domain.item_outcomes import ItemResult, Outcome, outcome_of_status, overloaded
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from collector.domain.ingestion import ItemResult, Outcome, outcome_of_status, overloaded
 from collector.domain.model import IngestItem, ItemStatus, Origin
 from collector.domain.request_context import NO_SKEW, PseudonymKey, RequestContext, Route, clock_skew, key_scope
 from collector.domain.validation import parse_completion, parse_object, parse_request
 from collector.ingest.group_commit import GroupCommitter, QueueFull
-from collector.ingest.pseudonym_key_cache import PseudonymKeyCache
 from collector.ingest.request_bodies import BodyLine, SizedBody, grouped, parse_bodies, parse_lines
 from collector.storage.connections import DedicatedConnection
-from collector.storage.group_repository import GroupRepository
 from collector.storage.repository import PostgresRepository
 from shared.auth.principal import Principal
-from shared.messaging.erased_subjects import ErasedSubjects
 from shared.problems import Problem
 from shared.runtime.clock import Clock
 from shared.runtime.failure_classification import FailureClass, classify, is_data_fault, sqlstate_of
+
+
+class PseudonymKeyCache:
+    """The key of pseudonyms: read at first use, created if there is none. All instances share one."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._key: PseudonymKey | None = None
+
+    @property
+    def cached(self) -> PseudonymKey | None:
+        """Return the key; None before its first use."""
+        return self._key
+
+    async def get(self) -> PseudonymKey:
+        """Return the key. Raises Retryable while the database is unavailable."""
+        if self._key is None:
+            connection = DedicatedConnection(self._engine)
+            try:
+                async with connection.begin() as pg:
+                    new_secret = secrets.token_bytes(32)
+                    self._key = PseudonymKey(*await PostgresRepository(pg, 1).get_pseudonym_key(new_secret))
+            finally:
+                await connection.close()
+        return self._key
+
 
 T = TypeVar("T")
 
@@ -44,37 +68,6 @@ class PostedObject(Protocol):
     def resolve(self, item_id: str, written: ItemStatus | Exception) -> None: ...
 
     def refuse(self, error: Exception) -> None: ...
-
-
-class BatchWriter:
-    """Writes groups of items, each in one commit, on a dedicated connection."""
-
-    def __init__(
-        self, connection: DedicatedConnection, shards: int, on_emit: Callable[[], None], subjects: ErasedSubjects
-    ) -> None:
-        """`on_emit` is called after each commit; it wakes the relay."""
-        self._subjects = subjects
-        self._connection = connection
-        self._shards = shards
-        self._on_emit = on_emit
-
-    async def write(self, items: Sequence[IngestItem]) -> list[ItemStatus]:
-        """Return the statuses of `items` after their commit. Raises Retryable, or the error that an item causes."""
-        async with self._connection.session() as pg:
-            statuses = await self._write_in_one_statement(pg, items)
-            if statuses is None:
-                async with pg.transaction():
-                    statuses = await ingest(PostgresRepository(pg, self._shards), items)
-                self._subjects.count_dropped(statuses.count("erased"))
-        self._on_emit()
-        return statuses
-
-    async def _write_in_one_statement(self, pg: Any, items: Sequence[IngestItem]) -> list[ItemStatus] | None:
-        """Return the statuses after the commit; None, without a change, where the group needs a transaction."""
-        repository = GroupRepository(pg, self._shards)
-        references = references_of(items)
-        plan = plan_group(items, references, await repository.read(references))
-        return plan.statuses if plan is not None and await repository.write(plan.write) else None
 
 
 class IngestService:

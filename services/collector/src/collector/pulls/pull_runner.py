@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from collector.domain.item_outcomes import ItemResult
+from collector.domain.ingestion import ItemResult
 from collector.domain.model import key_hash
 from collector.domain.pulls.pull_state import ErrorCode, PullCounts, PullIdentity
 from collector.domain.pulls.pull_window import PullSchedule, Slice

@@ -13,9 +13,8 @@ from collector.domain.model import (
     PreviousFeedback,
     WaitingFeedback,
 )
-from collector.storage.columns import execution_columns, sparse, waiting_columns
 from collector.storage.group_statements import LIST_WAITING_FEEDBACK, read_statement, write_statement
-from collector.storage.repository import ANY_BODY, to_waiting_feedback
+from collector.storage.repository import ANY_BODY, execution_columns, sparse, to_waiting_feedback, waiting_columns
 from shared.messaging.sql_outbox import insert_parameters
 from shared.runtime.failure_classification import sqlstate_of
 

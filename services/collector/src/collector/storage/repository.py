@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from collector.domain.execution_keys import contexts_of
+from collector.domain.group_plan import contexts_of
 from collector.domain.model import (
     Claim,
     CurrentFeedback,
@@ -21,11 +21,13 @@ from collector.domain.model import (
 )
 from collector.domain.outbox_messages import slot_and_id
 from collector.storage import queries as sql
-from collector.storage.columns import execution_columns, waiting_columns
 from shared.messaging.sql_outbox import insert_parameters
 
 ANY_BODY = bytes(16)
 """The body hash of a receipt that matches any body."""
+
+
+T = TypeVar("T")
 
 
 class PostgresRepository:
@@ -195,3 +197,41 @@ def to_waiting_feedback(row: Any) -> WaitingFeedback:
     """Return a row of `waiting`."""
     origin = Origin(row["project"], row["environment"], row["received_at"], row["traceparent"])
     return WaitingFeedback(str(row["event_id"]), origin, row["reference"], row["payload"])
+
+
+def sparse(column: list[T]) -> list[T]:
+    """Return a column, without its values where all are None: `unnest` fills up what another column has more.
+
+    The driver calls Python twice for each value of an array.
+    """
+    return [] if column.count(None) == len(column) else column  # type: ignore[arg-type]
+
+
+def execution_columns(executions: Sequence[NewExecution]) -> tuple[object, ...]:
+    """Return the columns of executions, in the order of their keys."""
+    rows = sorted(executions, key=lambda execution: execution.reference)
+    return (
+        [row.reference for row in rows],
+        sparse([row.trace for row in rows]),
+        sparse([row.session for row in rows]),
+        [row.version for row in rows],
+        [row.origin.project for row in rows],
+        [row.origin.environment for row in rows],
+        [row.target for row in rows],
+        [row.facts for row in rows],
+        [row.values for row in rows],
+        [row.origin.received_at for row in rows],
+    )
+
+
+def waiting_columns(waiting: Sequence[WaitingFeedback]) -> tuple[object, ...]:
+    """Return the columns of feedback that waits for its execution."""
+    return (
+        [row.event_id for row in waiting],
+        [row.reference for row in waiting],
+        [row.origin.project for row in waiting],
+        [row.origin.environment for row in waiting],
+        [row.payload for row in waiting],
+        [row.origin.received_at for row in waiting],
+        sparse([row.origin.traceparent for row in waiting]),
+    )

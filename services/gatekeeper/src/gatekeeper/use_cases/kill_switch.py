@@ -43,7 +43,7 @@ class KillSwitch:
     def create(cls, units: UnitOfWorkFactory, reserved: AsyncEngine) -> "KillSwitch":
         """Create the switch. `reserved`: an engine of `reserved_engine`."""
         shared = units.store
-        store = SqlStore(reserved, shared.schema, shared.shards, on_emit=lambda: shared.on_emit())
+        store = SqlStore(reserved, shared.schema, shared.shards, on_emit=shared.notify_relay)
         return cls(units, replace(units, store=store), KeyStore(reserved, shared.schema), reserved)
 
     async def authenticate(self, authorization: str | None) -> Principal:

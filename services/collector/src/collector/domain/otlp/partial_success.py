@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from collector.domain.item_outcomes import ItemResult
+from collector.domain.ingestion import ItemResult
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 from collector.domain.otlp.translation import Translation
 from shared.problems import Problem
