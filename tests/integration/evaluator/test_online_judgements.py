@@ -21,7 +21,7 @@ from evaluator.storage.judges import JudgeRepository
 from ratchet.signing import is_submission, secret_hash
 from ratchet_evaluation.domain.evaluators.definition import UnknownScore
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
-from shared.events.erasure import subject_key
+from shared.events.base import subject_key
 from shared.events.feedback import Consent, Replaced
 from tests.support.evaluation import golden_set
 from tests.support.evaluator_service import Evaluator

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from analyzer.domain.arm_measurement_events import quality_measured_events, unit_group
 from analyzer.domain.metrics.judges import judged_by
 from analyzer.domain.model import Reading
+from analyzer.domain.series import quality_measured_events, unit_group
 from analyzer.handlers import Measurable, readings
 from shared.events.quality import QualityMeasured
 from tests.support.quality import facts, feedback, recorded, replacing

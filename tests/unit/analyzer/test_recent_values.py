@@ -5,8 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.streams.recent_values import BLOCK, BLOCKS, RecentValues
-from analyzer.domain.streams.samples import ThinnedSample, WorstSample
+from analyzer.domain.streams.samples import BLOCK, BLOCKS, RecentValues, ThinnedSample, WorstSample
 from analyzer.domain.streams.sums import Sums
 
 values = st.lists(st.floats(0, 1), max_size=600)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.storage.state_cache import SavedState, StateCache, mark_of
+from analyzer.storage.state_rows import SavedState, StateCache, mark_of
 
 MARK = uuid4()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.streams.time_index import EVERY, MOST, NEAR, TimeIndex
+from analyzer.domain.streams.samples import INDEXED, INDEXED_EVERY, NEAR, TimeIndex
 from tests.support.soak import scaled
 
 
@@ -23,15 +23,15 @@ def test_number_lies_between_its_index_entries(n: int, number: int) -> None:
     number = min(number, n - 1)
     low, high = marks.before(number) - 1000.0, marks.after(number) - 1000.0
     assert low <= number
-    assert high >= min(number, (n - 1) // EVERY * EVERY)
-    assert high - low <= max(2 * EVERY, (n - low) / NEAR)
-    assert len(marks.kept) <= MOST
+    assert high >= min(number, (n - 1) // INDEXED_EVERY * INDEXED_EVERY)
+    assert high - low <= max(2 * INDEXED_EVERY, (n - low) / NEAR)
+    assert len(marks.kept) <= INDEXED
 
 
 @pytest.mark.parametrize("n", [1_000, 100_000, scaled(1_000_000, 1_000_000, unit=200_000)])
 def test_number_of_entries_is_bounded(n: int) -> None:
     marks = marked(n)
-    assert len(marks.kept) <= MOST
+    assert len(marks.kept) <= INDEXED
     assert marks.before(n - 20) == marks.after(n - 20) == 1000.0 + n - 20
     assert marks.kept[0] == (0, 1000.0)
 

@@ -8,8 +8,8 @@ import numpy as np
 from analyzer.domain.model import Reading
 from analyzer.domain.regressions.lifecycle import Regression, recover, resolve_recovered
 from analyzer.domain.regressions.recovery import SWITCH_AFTER, RareEventRecovery, Recovery
-from analyzer.domain.streams.recent_values import BLOCK as WINDOW_BLOCK
-from analyzer.domain.streams.recent_values import BLOCKS
+from analyzer.domain.streams.samples import BLOCK as WINDOW_BLOCK
+from analyzer.domain.streams.samples import BLOCKS
 from ratchet_backtest.columnar.exact_sums import MICROS, to_micros
 from ratchet_backtest.columnar.replayed_rows import MetricRows
 from ratchet_backtest.columnar.row_groups import Floats, Ints

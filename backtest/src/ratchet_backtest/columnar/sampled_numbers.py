@@ -4,8 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from analyzer.domain.attribution.timeline import ALIKE, BLOCK, SIZES
-from analyzer.domain.streams.samples import ThinnedSample
-from analyzer.domain.streams.time_index import EVERY, TimeIndex
+from analyzer.domain.streams.samples import INDEXED_EVERY, ThinnedSample, TimeIndex
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class IndexedNumbers:
 
     def kept(self, count: int) -> list[int]:
         """Return the numbers, from 0, that are kept of `count` values."""
-        step = _ROOM * EVERY
+        step = _ROOM * INDEXED_EVERY
         while self._counts[-1] + step <= count:
             first = self._counts[-1]
             self._indices.append(_indexed(self._indices[-1], first, first + step))
@@ -53,7 +52,7 @@ class IndexedNumbers:
 
 def _indexed(known: TimeIndex, first: int, stop: int) -> TimeIndex:
     index = TimeIndex(list(known.kept))
-    for number in range(first + -first % EVERY, stop, EVERY):
+    for number in range(first + -first % INDEXED_EVERY, stop, INDEXED_EVERY):
         index.add(number, 0.0)
     return index
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.domain.detection import Monitor
-from analyzer.domain.detection.block_means import Block
+from analyzer.domain.detection.running_stats import Block
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
-from analyzer.domain.streams.recent_values import BLOCK as WINDOW_BLOCK
-from analyzer.domain.streams.recent_values import BLOCKS, RecentValues, ValueBlock
+from analyzer.domain.streams.samples import BLOCK as WINDOW_BLOCK
+from analyzer.domain.streams.samples import BLOCKS, RecentValues, TimeIndex, ValueBlock
 from analyzer.domain.streams.stream import Baseline, Stream
-from analyzer.domain.streams.time_index import TimeIndex
 from analyzer.domain.watch_rules import WatchRules
 from ratchet_backtest.columnar.exact_sums import MICROS, exact_sums, to_micros
 from ratchet_backtest.columnar.history_rows import Bools

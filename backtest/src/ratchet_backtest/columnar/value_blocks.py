@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from analyzer.domain.detection.block_means import Block
-from analyzer.domain.detection.running_stats import BLOCK
+from analyzer.domain.detection.running_stats import BLOCK, Block
 from ratchet_backtest.columnar.row_groups import Floats
 
 

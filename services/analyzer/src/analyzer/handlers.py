@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from analyzer.domain.arm_measurement_events import quality_measured_events
 from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import BY_DEFAULT, Definitions
@@ -10,15 +9,14 @@ from analyzer.domain.metrics.extraction import from_execution, from_feedback
 from analyzer.domain.metrics.judges import from_anchor
 from analyzer.domain.metrics.uncounted import AnyExecution, AnyFeedback, UncountedValue
 from analyzer.domain.model import Dimension, Reading
-from analyzer.domain.series import windowed_sums
+from analyzer.domain.series import quality_measured_events, windowed_sums
 from analyzer.domain.value_columns import ValueColumns, to_columns
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.repository import QualityCache, QualityRepository
 from analyzer.storage.series import SeriesRepository
 from shared.events import Envelope, derived_id, new_id
-from shared.events.base import Event
-from shared.events.erasure import subject_keys
+from shared.events.base import Event, subject_keys
 from shared.events.evaluation import JudgeAnchored
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated
 from shared.events.feedback_structs import FeedbackCreatedStruct

@@ -15,7 +15,7 @@ from collector.storage.repository import PostgresRepository
 from shared.auth.keys import KeyStore
 from shared.declared_fields import declared_names, declared_path
 from shared.errors import Permanent
-from shared.events.erasure import subject_keys
+from shared.events.base import subject_keys
 from shared.events.feedback import (
     ExecutionRecorded,
     ExecutionSubmitted,

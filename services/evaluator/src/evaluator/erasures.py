@@ -16,8 +16,8 @@ from evaluator.storage.erasures import CaseErasureRepository
 from evaluator.storage.judgements import JudgementRepository
 from ratchet_evaluation.domain.cases import GoldenCase, parse_case
 from shared.events import derived_id
-from shared.events.base import execution_reference
-from shared.events.erasure import ErasureCompleted, ExecutionsErased, subject_key
+from shared.events.base import execution_reference, subject_key
+from shared.events.erasure import ErasureCompleted, ExecutionsErased
 from shared.messaging.cloudevents import Received
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.message_erasure import MessageErasure

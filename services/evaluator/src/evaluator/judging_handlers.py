@@ -14,7 +14,7 @@ from evaluator.domain.online_judgements import (
 )
 from evaluator.storage.judgements import JudgementRepository
 from evaluator.storage.judges import JudgeRepository
-from shared.events.erasure import subject_keys
+from shared.events.base import subject_keys
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated
 from shared.messaging.cloudevents import Received
 from shared.messaging.erased_subjects import ErasedSubjects

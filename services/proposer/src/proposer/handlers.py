@@ -17,8 +17,8 @@ from proposer.storage.failed_answers import DislikedAnswer
 from proposer.storage.repository import ProposerRepository
 from proposer.storage.tables import key_from_row
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
+from shared.events.base import subject_keys
 from shared.events.bisection import BisectionCompleted
-from shared.events.erasure import subject_keys
 from shared.events.evaluation import EvaluationCompleted
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.metrics import MetricDeclared

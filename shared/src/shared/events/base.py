@@ -1,15 +1,26 @@
-"""Base classes of events: scope, type, Kafka key, and the envelope; ids and references."""
+"""Base classes of events: scope, type, Kafka key, and the envelope; ids, references and keys."""
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-__all__ = ["AwareDatetime", "E", "Envelope", "Event", "Fact", "derived_id", "execution_reference", "new_id"]
+__all__ = [
+    "AwareDatetime",
+    "E",
+    "Envelope",
+    "Event",
+    "Fact",
+    "derived_id",
+    "execution_reference",
+    "new_id",
+    "subject_key",
+    "subject_keys",
+]
 
 
 class Fact(BaseModel):
@@ -105,3 +116,20 @@ def execution_reference(project: str, environment: str, execution_id: str) -> UU
     """Return the hash by which services recognise an execution without its id."""
     parts = "\x1f".join((project, environment, "execution", execution_id))
     return UUID(bytes=blake2b(parts.encode(), digest_size=16).digest())
+
+
+def subject_key(project: str, subject: str) -> str:
+    """Return the key of a user: a hash of a user's id is known in its own project only."""
+    return f"{project}/{subject}"
+
+
+class _Facts(Protocol):
+    @property
+    def user(self) -> str | None: ...
+
+
+def subject_keys(event: Any) -> list[str]:
+    """Return the keys of the users whose data an `execution.recorded` or `feedback.created` has, or its struct."""
+    facts: _Facts | None = getattr(event, "facts", None) or getattr(event, "execution", None)
+    users = (getattr(event, "user", None), None if facts is None else facts.user)
+    return [subject_key(event.project, user) for user in users if user is not None]

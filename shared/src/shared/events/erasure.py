@@ -1,26 +1,9 @@
 """Events about the erasure of a user: the request, and what each service has erased."""
 
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 from uuid import UUID
 
-from shared.events.base import AwareDatetime, Event
-
-
-def subject_key(project: str, subject: str) -> str:
-    """Return the key of a user: a hash of a user's id is known in its own project only."""
-    return f"{project}/{subject}"
-
-
-class _Facts(Protocol):
-    @property
-    def user(self) -> str | None: ...
-
-
-def subject_keys(event: Any) -> list[str]:
-    """Return the keys of the users whose data an `execution.recorded` or `feedback.created` has, or its struct."""
-    facts: _Facts | None = getattr(event, "facts", None) or getattr(event, "execution", None)
-    users = (getattr(event, "user", None), None if facts is None else facts.user)
-    return [subject_key(event.project, user) for user in users if user is not None]
+from shared.events.base import AwareDatetime, Event, subject_key
 
 
 class _SubjectEvent(Event):

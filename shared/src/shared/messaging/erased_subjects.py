@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events.erasure import subject_key
+from shared.events.base import subject_key
 
 Event = TypeVar("Event")
 
@@ -43,7 +43,7 @@ class ErasedSubjects:
     async def find_erased(self, conn: AsyncConnection, keys: Collection[str]) -> set[str]:
         """Return those of the users that were erased; none can be erased until the transaction ends.
 
-        `keys`: see `shared.events.erasure.subject_key`.
+        `keys`: see `shared.events.base.subject_key`.
         """
         if not keys or await conn.scalar(self._is_empty):
             return set()

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.segments.cell_index import CELLS, LEVELS, CellIndex
-from analyzer.domain.segments.dimensions import OTHER, Cell
+from analyzer.domain.segments.dimensions import CELLS, LEVELS, OTHER, Cell, CellIndex
 
 many = st.lists(st.tuples(st.integers(0, 30).map(str), st.integers(0, 4).map(str)), max_size=300)
 

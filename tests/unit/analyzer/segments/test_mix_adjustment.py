@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.segments.cell_index import CELLS
-from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.dimensions import CELLS, Cell
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
 
 levels = st.sampled_from(["a", "b", "c"])

@@ -19,9 +19,11 @@ from analyzer.domain.regressions.lifecycle import Regression
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.value_columns import ValueColumns
 from analyzer.domain.watch_rules import WatchRules
-from analyzer.storage.state_cache import SavedState, StateCache, mark_of
 from analyzer.storage.state_rows import (
+    SavedState,
+    StateCache,
     history_columns,
+    mark_of,
     read_regression,
     read_streams,
     regression_row,

@@ -23,7 +23,7 @@ from collector.domain.model import (
     Status,
     WaitingFeedback,
 )
-from shared.events.erasure import subject_key
+from shared.events.base import subject_key
 
 _USER = re.compile(rb'"user":"([^"\\]*)"')
 

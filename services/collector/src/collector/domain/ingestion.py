@@ -20,7 +20,7 @@ from collector.domain.model import (
     Status,
     WaitingFeedback,
 )
-from shared.events.erasure import subject_key
+from shared.events.base import subject_key
 from shared.problems import Problem, printable
 
 _CHANGED = "Feedback with a new id replaces the previous one of the same user, kind, name and execution."
@@ -80,7 +80,7 @@ async def _erased_users(repository: Repository, items: Sequence[IngestItem]) -> 
 
 
 def user_key(item: IngestItem) -> str | None:
-    """Return the key of an item's user (`shared.events.erasure.subject_key`); None without one."""
+    """Return the key of an item's user (`shared.events.base.subject_key`); None without one."""
     user = item.user if isinstance(item, _OF_USERS) else None
     return None if user is None else subject_key(item.origin.project, user)
 

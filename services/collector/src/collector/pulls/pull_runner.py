@@ -25,7 +25,7 @@ from collector.storage.pull_repository import PullRepository
 from collector.storage.pull_score_repository import PullScoreRepository
 from shared.auth.principal import Principal
 from shared.errors import Retryable
-from shared.events.erasure import subject_key
+from shared.events.base import subject_key
 from shared.problems import Problem
 from shared.runtime.clock import Clock
 from shared.runtime.failure_classification import FailureClass, classify

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from ratchet_evaluation.domain.cases import GoldenCase
-from shared.events.base import execution_reference
-from shared.events.erasure import subject_key
+from shared.events.base import execution_reference, subject_key
 
 _AFTER_ID = ("?", "#")
 """What may follow an execution's id in a link."""

@@ -13,7 +13,7 @@ from gatekeeper.use_cases.evaluations import request_evaluation
 from gatekeeper.use_cases.grants import use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.errors import Permanent, Retryable
-from shared.events.erasure import subject_key
+from shared.events.base import subject_key
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.cloudevents import Received
 from shared.messaging.erased_subjects import ErasedSubjects

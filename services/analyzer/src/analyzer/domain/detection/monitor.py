@@ -11,11 +11,10 @@ state = monitor.dump(); monitor = Monitor.load(state, settings)       # JSON, wi
 
 from collections.abc import Sequence
 
-from analyzer.domain.detection.block_means import Block, BlockAverager
 from analyzer.domain.detection.change_point_scan import ChangeCandidate, DriftScan, drop_score, sides
 from analyzer.domain.detection.findings import drift_finding, no_finding, rate_finding, switch_finding
 from analyzer.domain.detection.rare_event_detector import RareEventTest
-from analyzer.domain.detection.running_stats import BLOCK, RunningStats
+from analyzer.domain.detection.running_stats import BLOCK, Block, BlockAverager, RunningStats
 from analyzer.domain.detection.switch_comparison import Reference, SwitchTest
 from analyzer.domain.detection.types import DetectionSettings, Finding, JsonState, ValueKind
 

@@ -3,8 +3,7 @@
 import math
 from dataclasses import replace
 
-from analyzer.domain.detection.block_means import Block, BlockAverager
-from analyzer.domain.detection.running_stats import BLOCK
+from analyzer.domain.detection.running_stats import BLOCK, Block, BlockAverager
 from analyzer.domain.detection.switch_comparison import Reference, SwitchTest
 from analyzer.domain.detection.types import DetectionSettings, JsonState, ValueKind
 from analyzer.domain.detection.variance import variance_ratio

@@ -16,7 +16,7 @@ from analyzer.domain.detection import DetectionSettings
 from analyzer.domain.model import Dimension, Metric, Reading, Use
 from analyzer.domain.regressions.recovery import CurrentVersionTracker, RareEventRecovery, Recovery
 from analyzer.domain.segments.dimensions import Cell
-from analyzer.domain.streams.recent_values import RecentValues
+from analyzer.domain.streams.samples import RecentValues
 from analyzer.domain.streams.stream import Baseline
 from analyzer.domain.streams.sums import measurement
 from analyzer.domain.value_columns import ValueColumns

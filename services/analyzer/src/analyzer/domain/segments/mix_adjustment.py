@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from operator import mul
 from typing import Any
 
-from analyzer.domain.segments.cell_index import CellIndex
-from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.dimensions import Cell, CellIndex
 from analyzer.domain.segments.expectation import Expectation, expectation
 from analyzer.domain.segments.shifts import MICROS, CellSums, find_shifts, new_levels
 

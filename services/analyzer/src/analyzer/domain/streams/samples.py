@@ -1,10 +1,91 @@
-"""Bounded samples of executions: the worst of a window, and good ones of the whole history."""
+"""What a stream keeps of its values in bounded size: the latest ones, samples of executions, times by count."""
 
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+
+from analyzer.domain.streams.sums import Sums
+
+BLOCK = 25
+BLOCKS = 8
+"""The window holds the last 176 to 200 values, or all of them while there are fewer."""
+
+
+@dataclass(slots=True)
+class ValueBlock:
+    """At most 25 values in order of receipt; `start` is the Unix time of the first execution."""
+
+    sums: Sums
+    start: float
+    filled: int = 0
+
+    def dump(self) -> list[Any]:
+        return [*self.sums.dump(), self.start, self.filled]
+
+
+@dataclass(slots=True)
+class RecentValues:
+    """The latest 8 blocks of values."""
+
+    blocks: list[ValueBlock] = field(default_factory=list)
+
+    def add(self, value: float, at: float) -> bool:
+        """Add a value of an execution at the Unix time `at`; return whether the oldest block was removed."""
+        removed = self.make_room(at)
+        block = self.blocks[-1]
+        block.sums.add(value)
+        block.filled += 1
+        block.start = min(block.start, at)
+        return removed
+
+    def make_room(self, at: float) -> bool:
+        """Start a block if the latest one is full; return whether the oldest block was removed."""
+        return (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
+
+    def add_micros(self, micros: Sequence[int], at: Sequence[float], start: int) -> int:
+        """Add values (as `Sums` counts them) from `start` on to the latest block until it is full; return the end."""
+        block = self.blocks[-1]
+        stop = min(len(micros), start + BLOCK - block.filled)
+        block.sums.add_micros(micros[start:stop])
+        block.filled += stop - start
+        block.start = min(block.start, *at[start:stop])
+        return stop
+
+    def correct(self, former: float | None, value: float | None, at: float) -> None:
+        """Replace `former` by `value`, if its execution is within the window."""
+        if not self.blocks or at < self.start:
+            return
+        self.blocks[-1].sums.replace(former, value)
+
+    def _open(self, at: float) -> bool:
+        full = len(self.blocks) == BLOCKS
+        if full:
+            del self.blocks[0]
+        self.blocks.append(ValueBlock(Sums(), at))
+        return full
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of the window's values."""
+        total = Sums()
+        for block in self.blocks:
+            total.merge(block.sums)
+        return total
+
+    @property
+    def start(self) -> float:
+        return min(block.start for block in self.blocks)
+
+    def dump(self) -> list[Any]:
+        return [block.dump() for block in self.blocks]
+
+    @classmethod
+    def load(cls, state: list[Any]) -> "RecentValues":
+        """Return the values that `dump` wrote."""
+        return cls([ValueBlock(Sums(*block[:3]), *block[3:]) for block in state])
+
 
 _MOST, _EACH, _SPARSEST = 60, 6, 1024
 
@@ -100,3 +181,51 @@ class ThinnedSample:
 def _stride(number: int) -> int:
     """Return the largest power of two that divides `number`, at most 1,024."""
     return min(number & -number, _SPARSEST)
+
+
+INDEXED_EVERY = 5
+INDEXED = 160
+NEAR = 8
+"""Entries are at most an eighth of their age apart: closer than the candidates for the start of a drop."""
+
+
+@dataclass(slots=True)
+class TimeIndex:
+    """Pairs (values so far, Unix time of the next one), including the first and the latest; at most 160."""
+
+    kept: list[tuple[int, float]] = field(default_factory=list)
+
+    def add(self, n: int, at: float) -> None:
+        """Record that value number `n` (from 0) ran at the Unix time `at`; only every fifth is kept."""
+        if n % INDEXED_EVERY:
+            return
+        if len(self.kept) >= INDEXED:
+            self._thin()
+        self.kept.append((n, at))
+
+    def _thin(self) -> None:
+        """Remove entries that are closer than an eighth of their age."""
+        newest, (first, *rest) = self.kept[-1][0], self.kept
+        thinned = [rest.pop()]
+        while rest:
+            entry = rest.pop()
+            older, newer = (rest[-1] if rest else first)[0], thinned[-1][0]
+            if newer - older > max(INDEXED_EVERY, (newest - newer) / NEAR):
+                thinned.append(entry)
+        self.kept = [first, *reversed(thinned)]
+
+    def before(self, n: int) -> float:
+        """Return the time of the last entry at or before value `n`, or of the first entry."""
+        return max((at for count, at in self.kept if count <= n), default=self.kept[0][1])
+
+    def after(self, n: int) -> float:
+        """Return the time of the first entry at or after value `n`, or of the last entry."""
+        return next((at for count, at in self.kept if count >= n), self.kept[-1][1])
+
+    def dump(self) -> list[Any]:
+        return [[n, at] for n, at in self.kept]
+
+    @classmethod
+    def load(cls, state: list[Any]) -> "TimeIndex":
+        """Return the index that `dump` wrote."""
+        return cls([(n, at) for n, at in state])

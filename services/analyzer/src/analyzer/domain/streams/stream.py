@@ -10,10 +10,8 @@ from analyzer.domain.detection import DetectionSettings, Finding, JsonState, Mon
 from analyzer.domain.model import Reading, StreamKey
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
-from analyzer.domain.streams.recent_values import RecentValues
-from analyzer.domain.streams.samples import WorstSample
+from analyzer.domain.streams.samples import RecentValues, TimeIndex, WorstSample
 from analyzer.domain.streams.sums import Sums
-from analyzer.domain.streams.time_index import TimeIndex
 from analyzer.domain.watch_rules import WatchRules
 
 FORMAT = 2

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analyzer.domain.detection.block_means import Block
+from analyzer.domain.detection.running_stats import Block
 from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.streams.samples import INDEXED_EVERY
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.sums import to_micros
-from analyzer.domain.streams.time_index import EVERY
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class StreamRun:
         compared = self.compared[:n]
         stream.profile.learn_many(self.numbers[:n], self.cells, micros)
         stream.monitor.keep(compared)
-        for index in range(-self.first % EVERY, n, EVERY):
+        for index in range(-self.first % INDEXED_EVERY, n, INDEXED_EVERY):
             stream.time_index.add(self.first + index, at[index])
         before = stream.sums.means_before(micros)
         bad = [
