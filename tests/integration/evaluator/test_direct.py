@@ -15,6 +15,7 @@ from evaluator.task_service import TaskService
 from evaluator.task_signal import TaskSignal
 from ratchet_evaluation.endpoints.model_client import ModelClient
 from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
+from shared.runtime.background import cancel_all
 from tests.support.evaluation import golden_set
 from tests.support.evaluator_service import PROMPT, SCOPE, Evaluator, requested
 from tests.support.eventually import eventually
@@ -161,5 +162,5 @@ async def test_configured_evaluator_answers_by_itself(
     try:
         await eventually(completed)
     finally:
-        job.cancel()
+        await cancel_all([job])
     assert (await evaluator.emitted())[0].verdict == "pass"

@@ -17,6 +17,7 @@ from gatekeeper.delivery.live_sync import LiveSync
 from gatekeeper.delivery.notifier import Notification, listen
 from shared.auth.keys import KeyStore
 from shared.events import Envelope, new_id
+from shared.runtime.background import cancel_all
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import SystemClock
 from tests.support.databases import as_role
@@ -133,8 +134,10 @@ async def other_instance(gate: World) -> AsyncIterator[tuple[LiveSync, StreamCli
     """The push components of a second instance, with one client."""
     engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
     hub = Hub(9)
-    yield LiveSync(engine, hub, KeyStore(engine, "gatekeeper")), hub.join(HERE, None)
-    await engine.dispose()
+    try:
+        yield LiveSync(engine, hub, KeyStore(engine, "gatekeeper")), hub.join(HERE, None)
+    finally:
+        await engine.dispose()
 
 
 async def next_event(client: StreamClient) -> dict[str, Any]:
@@ -148,7 +151,7 @@ async def test_without_redis_and_kafka_another_instance_polls(gate: World) -> No
         poll = asyncio.create_task(catching.poll(0.02))
         await gate.promote(ONE)
         assert (await next_event(client))["digest"] == digest(ONE)
-        poll.cancel()
+        await cancel_all([poll])
 
 
 async def test_without_redis_and_kafka_another_instance_closes_streams_of_a_revoked_key(gate: World) -> None:
@@ -160,7 +163,7 @@ async def test_without_redis_and_kafka_another_instance_closes_streams_of_a_revo
             assert [chunk async for chunk in client.frames(99, nothing_live)] == []
         await gate.promote(ONE)
         assert (await next_event(other))["digest"] == digest(ONE)
-        poll.cancel()
+        await cancel_all([poll])
 
 
 async def test_streams_beyond_the_limit_of_a_key_are_rejected(migrated_dsn: Callable[..., str]) -> None:
@@ -198,8 +201,7 @@ async def test_redis_notifies_another_instance(migrated_dsn: Callable[..., str],
         await eventually(is_notified)
         await gate.promote(ONE)
         assert (await next_event(client))["digest"] == digest(ONE)
-        ear.cancel()
-        await asyncio.gather(ear, return_exceptions=True)
+        await cancel_all([ear])
         await redis.aclose()
 
 
