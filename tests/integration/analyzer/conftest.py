@@ -12,7 +12,7 @@ from analyzer.settings import AnalyzerSettings
 from shared.auth.principal import hash_secret
 from shared.runtime.database import engine as engine_of
 from tests.support.analysis import Analyzer
-from tests.support.api_document import response_check
+from tests.support.api_document import service_check
 from tests.support.databases import as_role, psql
 
 SECRET = base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("=")
@@ -60,7 +60,10 @@ async def client(owner: str, settings: AnalyzerSettings) -> AsyncIterator[httpx.
     app = build_app(settings)
     headers = {"Authorization": bearer("k1")}
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://analyzer", headers=headers, event_hooks=response_check(app)
+        transport=httpx.ASGITransport(app),
+        base_url="http://analyzer",
+        headers=headers,
+        event_hooks=service_check("analyzer"),
     ) as one:
         yield one
     await app.state.keys._engine.dispose()

@@ -15,7 +15,7 @@ from shared.auth.principal import hash_secret
 from shared.events import derived_id
 from shared.testing.clock import FakeClock
 from tests.integration.proposer.test_pull_requests import make_site
-from tests.support.api_document import response_check
+from tests.support.api_document import service_check
 from tests.support.forges import FakeGitHub
 from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
 from tests.support.proposer_service import Proposer
@@ -32,7 +32,10 @@ async def api(settings: ProposerSettings, engine: AsyncEngine) -> AsyncIterator[
     app = build_app(settings, FakeClock(NOW))
     headers = {"authorization": "Bearer rk_reader_s"}
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://test", headers=headers, event_hooks=response_check(app)
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers=headers,
+        event_hooks=service_check("proposer"),
     ) as client:
         yield client
 
