@@ -16,10 +16,12 @@ from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile,
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.object_store import ObjectStore
 from collector.storage.archive.parquet_columns import Kind
-from collector.storage.archive.parquet_writer import Incomplete, copy_to_parquet, quoted
+from collector.storage.archive.parquet_writer import Incomplete, copy_to_parquet, quoted, row_group_size
 from collector.storage.archive.statement_workers import Workers
 
 _DEADLINE_S = 300.0
+_INFLATED = 4
+"""About how much larger the JSON of a file's rows is than the file."""
 _COUNTED: dict[Kind, Erased] = {"executions": "archived_executions", "feedback": "archived_feedback"}
 _REFERENCES = "SELECT reference FROM collector.erasure_references WHERE erasure_id = $1"
 _COUNT = """
@@ -88,7 +90,8 @@ class ArchiveEraser:
     async def _save(self, pg: Any, file: ArchivedFile, query: str, kept: int, folder: Path) -> None:
         """Store the rows of a query in place of a file. Raises Incomplete if they are not as many as they should be."""
         parquet = folder / "rows.parquet"
-        rows = await copy_to_parquet(self._workers, query, parquet)
+        group = row_group_size(file.row_count, _INFLATED * file.bytes)
+        rows = await copy_to_parquet(self._workers, query, parquet, group)
         if rows != kept:
             raise Incomplete(f"{rows} rows instead of {kept}")
         name = file_name(file.kind, ProjectDay(file.project, file.day))

@@ -36,7 +36,12 @@ BUDGET_S = 2.0
 _DEADLINE_S = 20.0
 _MAX_GROUP = 16
 """Files read in one query."""
-_OWN_FAULTS = frozenset({"BinderException", "CatalogException", "OutOfMemoryException", "ParserException"})
+_REASONS = {
+    "BinderException": "worker",
+    "CatalogException": "worker",
+    "OutOfMemoryException": "memory",
+    "ParserException": "worker",
+}
 """DuckDB's errors that say nothing about a file."""
 _LAST_REFERENCE = UUID(int=2**128 - 1)
 
@@ -166,8 +171,8 @@ class ArchiveReader:
         except OSError as error:
             raise self._unreadable("storage", files, error) from error
         except (WorkerError, WorkerDied) as error:
-            damaged = isinstance(error, WorkerError) and error.name not in _OWN_FAULTS
-            raise self._unreadable("damaged" if damaged else "worker", files, error) from error
+            reason = _REASONS.get(error.name, "damaged") if isinstance(error, WorkerError) else "worker"
+            raise self._unreadable(reason, files, error) from error
         except WorkerTimeout as error:
             self._errors.labels("timeout").inc()
             detail = "it takes too long in the archive: name a target, or a shorter time by since and until"

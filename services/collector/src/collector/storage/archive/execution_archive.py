@@ -78,7 +78,7 @@ class ExecutionArchive:
         self.workers = Workers(work, size=_QUERIES, memory_mb=memory_mb)
         errors = CounterMetric(
             "ratchet_archive_errors",
-            "Failed reads of archived executions, by reason: missing, damaged, storage, timeout, worker",
+            "Failed reads of archived executions, by reason: missing, damaged, storage, timeout, memory, worker",
             ("reason",),
             registry=registry,
         )

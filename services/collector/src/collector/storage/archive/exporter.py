@@ -15,15 +15,13 @@ from collector.domain.archived_day_counts import DayCounts
 from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile, ProjectDay
 from collector.storage.archive.object_store import ObjectStore
 from collector.storage.archive.parquet_columns import TABLES, TIMES, Kind, read_columns
-from collector.storage.archive.parquet_writer import write_parquet
+from collector.storage.archive.parquet_writer import is_full, write_parquet
 from collector.storage.archive.spool import Spool
 from collector.storage.archive.statement_workers import Workers
 
 FILE_ROWS = 50_000
 """Rows of a file at most; a transaction deletes as many."""
-FILE_BYTES = 256_000_000
-"""Bytes of JSON, before compression, after which a file is ended."""
-_BATCH = 500
+_BATCH = 100
 
 _REFERENCES = """
 SELECT reference FROM collector.{table} WHERE project = $1 AND received_at >= $2 AND received_at < $3
@@ -102,7 +100,7 @@ class ArchiveExporter:
             await asyncio.to_thread(spool.add, rows)
             if counts is not None:
                 counts.add(rows)
-            if spool.size >= FILE_BYTES:
+            if is_full(spool.rows, spool.size):
                 return
 
 

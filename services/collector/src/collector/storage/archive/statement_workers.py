@@ -14,6 +14,8 @@ from collector.storage.archive.worker_protocol import HEAD_BYTES, WorkerReply, W
 
 _IDLE_S = 20.0
 """A worker without work ends after this time: the next query need not wait for a start until then."""
+_START_S = 60.0
+"""Until a new process is ready, on a machine that is busy with other work."""
 _END_S = 5.0
 _CODE = "from collector.storage.archive.worker import main; main()"
 
@@ -58,24 +60,22 @@ class Workers:
     ) -> list[list[Any]]:
         """Run statements and a query, and return its rows. Texts and UUIDs are strings, times datetimes.
 
+        A process that was idle may have been killed meanwhile: then a new one is asked.
+
         Raises:
             WorkerError: the query cannot be run, or a file cannot be read.
-            WorkerTimeout: it takes more than `within` seconds.
-            WorkerDied: the process ended.
+            WorkerTimeout: it takes more than `within` seconds, not counting the start of a process.
+            WorkerDied: the process ended, or is not ready after a minute.
         """
         request = WorkerRequest(query, list(statements), dict(parameters or {}))
         async with self._free:
-            process = await self._acquire()
-            kept = False
+            idle = self._pop_idle()
             try:
-                reply = await asyncio.wait_for(_exchange(process, request), within)
-                kept = True
-            except TimeoutError:
-                raise WorkerTimeout(f"more than {within:g} s") from None
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise WorkerDied(f"exit status {process.returncode}") from error
-            finally:
-                await self._release(process, kept)
+                reply = await self._ask(idle or await self._start(), request, within)
+            except WorkerDied:
+                if idle is None:
+                    raise
+                reply = await self._ask(await self._start(), request, within)
         if reply.error is not None:
             raise WorkerError(reply.error, reply.message)
         return reply.rows
@@ -88,16 +88,43 @@ class Workers:
         idle, self._idle = self._idle, []
         await asyncio.gather(*(_end(process) for process, _ in idle))
 
-    async def _acquire(self) -> asyncio.subprocess.Process:
+    def _pop_idle(self) -> asyncio.subprocess.Process | None:
         while self._idle:
             process, _ = self._idle.pop()
             if process.returncode is None:
                 return process
+        return None
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        """Return a new process that is ready: its start takes most of a second, and much longer on a busy machine."""
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _CODE, str(self._folder), str(self._memory_mb),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        ready = False
+        try:
+            await asyncio.wait_for(_receive(process), _START_S)
+            ready = True
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerDied("it could not be started") from error
+        finally:
+            if not ready:
+                await asyncio.shield(_kill(process))
+        return process
+
+    async def _ask(self, process: asyncio.subprocess.Process, request: WorkerRequest, within: float) -> WorkerReply:
+        kept = False
+        try:
+            reply = await asyncio.wait_for(_exchange(process, request), within)
+            kept = True
+        except TimeoutError:
+            raise WorkerTimeout(f"more than {within:g} s") from None
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerDied(f"exit status {process.returncode}") from error
+        finally:
+            await self._release(process, kept)
+        return reply
 
     async def _release(self, process: asyncio.subprocess.Process, kept: bool) -> None:
         if not kept:
@@ -117,9 +144,13 @@ class Workers:
 
 async def _exchange(process: asyncio.subprocess.Process, request: WorkerRequest) -> WorkerReply:
     assert process.stdin is not None
-    assert process.stdout is not None
     process.stdin.write(frame(msgspec.msgpack.encode(request)))
     await process.stdin.drain()
+    return await _receive(process)
+
+
+async def _receive(process: asyncio.subprocess.Process) -> WorkerReply:
+    assert process.stdout is not None
     head = await process.stdout.readexactly(HEAD_BYTES)
     return msgspec.msgpack.decode(await process.stdout.readexactly(frame_length(head)), type=WorkerReply)
 
