@@ -51,6 +51,12 @@ async def test_a_report_replaces_the_last_one_and_is_counted_beside_what_is_live
     assert (second["state"], second["refusal"]) == ("refusing", "needs words")
 
 
+async def test_the_longest_names_are_stored_and_longer_ones_refused(gate: World) -> None:
+    assert (await report(gate, "i" * 100, sdk="s" * 100)).status_code == 204
+    assert (await report(gate, "i", sdk="s" * 101)).status_code == 422
+    assert (await report(gate, "i" * 101)).status_code == 422
+
+
 async def test_instances_are_forgotten_after_90_seconds_or_with_their_stream(gate: World) -> None:
     await gate.promote(ONE)
     live = {"name": "greeting", "sequence": 1, "digest": digest(ONE)}

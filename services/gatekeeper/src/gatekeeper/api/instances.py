@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gatekeeper.api.instance_models import InstanceList
 from gatekeeper.api.live_delivery import INSTANCE
-from gatekeeper.api.request_body import Digest, PromptName, RequestBody, ShortText, described, json_body
+from gatekeeper.api.request_body import Digest, PromptName, RequestBody, described, json_body
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.domain.instance_reports import (
     EXPIRES_AFTER_S,
@@ -35,6 +35,7 @@ App = Annotated[Principal, Depends(require("ingest", "read"))]
 Reader = Annotated[Principal, Depends(require("read"))]
 InstanceName = Annotated[str, Path(pattern=f"^{INSTANCE.pattern}$")]
 _MAX_PROMPTS = 200
+_MAX_SDK = 100
 _MAX_ROWS = 1000
 _Sequence = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -57,7 +58,7 @@ class ServedVersion(RequestBody):
 class Acknowledgement(RequestBody):
     """What an instance serves of all prompts that it uses. `stream`: the header `X-Ratchet-Stream` of its stream."""
 
-    sdk: ShortText
+    sdk: Annotated[str, Field(min_length=1, max_length=_MAX_SDK)]
     stream: Annotated[UUID, Field(strict=False)] | None = None
     prompts: Annotated[list[ServedVersion], Field(max_length=_MAX_PROMPTS)]
 
