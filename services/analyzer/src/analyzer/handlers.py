@@ -1,6 +1,7 @@
 """Event handlers: consume executions and feedback, emit measurements and regressions."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine, RegressionEvent
@@ -29,6 +30,14 @@ from shared.runtime.clock import Clock
 Measurable = AnyExecution | AnyFeedback | JudgeAnchored
 
 
+class MeasuredEvents(NamedTuple):
+    """The values of events with the events that they are from, and values that are not counted."""
+
+    values: list[Reading]
+    causes: list[Received[Measurable]]
+    uncounted: list[UncountedValue]
+
+
 class Handlers:
     """The event handlers of the analyzer."""
 
@@ -52,25 +61,21 @@ class Handlers:
         events = await self._subjects.drop_erased(tx.conn, events, lambda received: subject_keys(received.event))
         declared = DefinitionRepository(tx.conn)
         definitions = await declared.get_definitions({(each.event.project, each.event.environment) for each in events})
-        values: list[Reading] = []
-        causes: list[Received[Measurable]] = []
-        uncounted: list[UncountedValue] = []
-        for received in events:
-            for found in readings(received.event, definitions):
-                if isinstance(found, Reading):
-                    values.append(found)
-                    causes.append(received)
-                else:
-                    uncounted.append(found)
-        repository, engine = QualityRepository(tx.conn, self._cache), QualityEngine(self._rules, definitions)
-        columns = to_columns(values, engine.rules)
+        found = measure(events, definitions)
+        emitted = await self._update_state(tx, QualityEngine(self._rules, definitions), found)
+        await declared.add_uncounted(found.uncounted)
+        emitted += [self._measurement_event(found.causes[-1], event) for event in quality_measured_events(found.values)]
+        await tx.emit(*emitted)
+
+    async def _update_state(self, tx: Tx, engine: QualityEngine, found: MeasuredEvents) -> list[Envelope[Event]]:
+        """Load the state, apply the values and save the state; return the events to emit."""
+        repository = QualityRepository(tx.conn, self._cache)
+        columns = to_columns(found.values, engine.rules)
         await repository.load(columns, engine)
-        emitted = self._apply(engine, columns, causes)
+        emitted = self._apply(engine, columns, found.causes)
         await repository.save(engine)
         await SeriesRepository(tx.conn).add_windows(windowed_sums(columns))
-        await declared.add_uncounted(uncounted)
-        emitted += [self._measurement_event(causes[-1], event) for event in quality_measured_events(values)]
-        await tx.emit(*emitted)
+        return emitted
 
     def _apply(
         self, engine: QualityEngine, batch: Sequence[ValueColumns], causes: Sequence[Received[Measurable]]
@@ -92,6 +97,19 @@ class Handlers:
     def _measurement_event(self, received: Received[Measurable], event: QualityMeasured) -> Envelope[Event]:
         now = self._clock.now()
         return received.caused(event, id=new_id(now), time=now, source=self._source)
+
+
+def measure(events: Iterable[Received[Measurable]], definitions: Definitions) -> MeasuredEvents:
+    """Return the values of events, in order."""
+    found = MeasuredEvents([], [], [])
+    for received in events:
+        for value in readings(received.event, definitions):
+            if isinstance(value, Reading):
+                found.values.append(value)
+                found.causes.append(received)
+            else:
+                found.uncounted.append(value)
+    return found
 
 
 def readings(event: Measurable, definitions: Definitions = BY_DEFAULT) -> Iterable[Reading | UncountedValue]:

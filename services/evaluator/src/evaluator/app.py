@@ -41,6 +41,7 @@ from evaluator.task_service import TaskService
 from evaluator.task_signal import TaskSignal
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.flow_control import Flow
+from shared.messaging.store import Subscription
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.service_app import Background, Platform, Service, build_service_app
@@ -67,19 +68,13 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
         Service(
             platform,
             "Ratchet evaluator",
-            subscriptions=(
-                *Handlers(platform.clock, settings.repeats).subscriptions(),
-                *JudgingHandlers(platform.clock, subjects, judges.notify).subscriptions(),
-                CaseErasure(subjects, platform.clock, platform.source).subscription(),
-            ),
+            subscriptions=_subscriptions(platform, settings, subjects, judges),
             routers=(
                 *_evaluation_routers(platform, tasks),
+                _estimates_router(platform, settings, sets, figures, connections),
                 *_dataset_routers(platform, datasets),
                 *_annotation_routers(platform, subjects, datasets),
                 *_judge_routers(platform, judges, connections, figures),
-                evaluation_estimates_router(
-                    platform.reader, sets, figures, EstimateSettings(settings.repeats, connections.endpoint)
-                ),
             ),
             background=(
                 *direct_jobs(settings, store, platform.clock, tasks),
@@ -89,6 +84,16 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
             ),
             close=(connections.close,),
         )
+    )
+
+
+def _subscriptions(
+    platform: Platform, settings: EvaluatorSettings, subjects: ErasedSubjects, judges: JudgeService
+) -> tuple[Subscription, ...]:
+    return (
+        *Handlers(platform.clock, settings.repeats).subscriptions(),
+        *JudgingHandlers(platform.clock, subjects, judges.notify).subscriptions(),
+        CaseErasure(subjects, platform.clock, platform.source).subscription(),
     )
 
 
@@ -111,6 +116,17 @@ def _evaluation_routers(platform: Platform, tasks: TaskService) -> tuple[APIRout
         evaluations_router(platform.reader, platform.clock),
         bisections_router(platform.reader),
     )
+
+
+def _estimates_router(
+    platform: Platform,
+    settings: EvaluatorSettings,
+    sets: PublishedSetCache,
+    figures: JudgeFiguresService,
+    connections: JudgeConnections,
+) -> APIRouter:
+    estimates = EstimateSettings(settings.repeats, connections.endpoint)
+    return evaluation_estimates_router(platform.reader, sets, figures, estimates)
 
 
 def _judge_routers(

@@ -1,6 +1,6 @@
 """Event handlers of online judging: sample executions, and keep what people say of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evaluator.domain.online_judgements import (
@@ -8,6 +8,7 @@ from evaluator.domain.online_judgements import (
     AnyRecorded,
     JudgingRule,
     NewJudgement,
+    RegisteredJudge,
     is_sampled,
     opinion_value,
     sampled_judgement,
@@ -38,19 +39,10 @@ class JudgingHandlers:
     async def on_executions(self, tx: Tx, batch: Sequence[Received[AnyRecorded]]) -> None:
         """Queue the sampled executions of targets that are judged."""
         judges = JudgeRepository(tx.conn)
-        rules = {rule.scope: rule for rule in await judges.list_rules() if rule.rate > 0.0}
+        rules = [rule for rule in await judges.list_rules() if rule.rate > 0.0]
         if not rules:
             return
-        used = await judges.list_used_judges()
-        digests = {(each.project, each.environment, each.definition.name): each.definition.digest for each in used}
-        by_target = {(scope.project, scope.environment, scope.target): rule for scope, rule in rules.items()}
-        found: dict[NewJudgement, str | None] = {}
-        for received in batch:
-            event = received.event
-            rule = by_target.get((event.project, event.environment, event.target))
-            judgement = rule and sampled_judgement(rule, digests[_judge_key(rule)], event)
-            if judgement:
-                found[judgement] = next(iter(subject_keys(event)), None)
+        found = _sampled(batch, rules, await judges.list_used_judges())
         erased = await self._subjects.find_erased(tx.conn, {user for user in found.values() if user is not None})
         kept = {each: user for each, user in found.items() if user not in erased}
         if kept and await JudgementRepository(tx.conn).add(list(kept), self._clock.now(), list(kept.values())):
@@ -63,16 +55,37 @@ class JudgingHandlers:
         """
         said = [each.event for each in batch if each.event.execution is not None and each.event.source == "explicit"]
         rules = await JudgeRepository(tx.conn).list_rules() if said else []
-        by_target = {(rule.scope.project, rule.scope.environment, rule.scope.target): rule for rule in rules}
-        replaced = {event.replaces.feedback_id for event in said if event.replaces}
-        rows = []
-        for event in said:
-            rule = by_target.get((event.project, event.environment, event.target))
-            row = _opinion(event, rule) if rule and event.feedback_id not in replaced else None
-            if row is not None:
-                rows.append(row)
-        if by_target:
-            await JudgementRepository(tx.conn).save_opinions(rows, sorted(replaced, key=str))
+        if rules:
+            replaced = {event.replaces.feedback_id for event in said if event.replaces}
+            opinions = _opinions((event for event in said if event.feedback_id not in replaced), rules)
+            await JudgementRepository(tx.conn).save_opinions(opinions, sorted(replaced, key=str))
+
+
+def _by_target(rules: Iterable[JudgingRule]) -> dict[tuple[str, str, str], JudgingRule]:
+    return {(rule.scope.project, rule.scope.environment, rule.scope.target): rule for rule in rules}
+
+
+def _sampled(
+    batch: Iterable[Received[AnyRecorded]], rules: Iterable[JudgingRule], used: Iterable[RegisteredJudge]
+) -> dict[NewJudgement, str | None]:
+    """Return the executions to judge, with the key of the user of each."""
+    digests = {(each.project, each.environment, each.definition.name): each.definition.digest for each in used}
+    by_target = _by_target(rules)
+    found: dict[NewJudgement, str | None] = {}
+    for event in (received.event for received in batch):
+        rule = by_target.get((event.project, event.environment, event.target))
+        judgement = rule and sampled_judgement(rule, digests[_judge_key(rule)], event)
+        if judgement:
+            found[judgement] = next(iter(subject_keys(event)), None)
+    return found
+
+
+def _opinions(said: Iterable[AnyOpinion], rules: Iterable[JudgingRule]) -> list[dict[str, Any]]:
+    """Return the rows of what people say of executions in the samples."""
+    by_target = _by_target(rules)
+    rules_of = ((event, by_target.get((event.project, event.environment, event.target))) for event in said)
+    rows = (_opinion(event, rule) for event, rule in rules_of if rule is not None)
+    return [row for row in rows if row is not None]
 
 
 def _judge_key(rule: JudgingRule) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from evaluator.bisection_service import BisectionService
 from evaluator.run_service import RunService
 from evaluator.storage.bisections import BisectionRunRepository
 from evaluator.storage.evaluations import EvaluationRunRepository
+from evaluator.storage.tasks import TaskRepository
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock
 
@@ -47,9 +48,8 @@ async def delete_old_tasks(store: SqlStore, clock: Clock) -> None:
     """
     now = clock.now()
     async with store.begin() as tx:
-        evaluations = EvaluationRunRepository(tx.conn)
-        await evaluations.delete_tasks_ended_before(now - TASKS_KEPT)
-        await evaluations.cancel_old_examples(now - TASKS_KEPT, now)
+        await TaskRepository(tx.conn).delete_ended_before(now - TASKS_KEPT)
+        await EvaluationRunRepository(tx.conn).cancel_old_examples(now - TASKS_KEPT, now)
 
 
 async def cancel_old_bisections(store: SqlStore, clock: Clock) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from proposer.domain.candidate_eligibility import (
+    ClassifiedFeedback,
     classify_feedback,
     judges_known_answer,
     latest_objections,
 )
 from proposer.domain.fix_drafts import suspected_version
 from proposer.domain.instruction_request import FailedAnswer
-from proposer.domain.model import Candidate, PromptKey
+from proposer.domain.model import Candidate, PromptKey, PromptState
 from proposer.instruction_service import InstructionService
 from proposer.proposal_service import ProposalService
 from proposer.storage.failed_answers import DislikedAnswer
@@ -29,6 +30,8 @@ from shared.messaging.cloudevents import Received
 from shared.messaging.erased_subjects import ErasedSubjects
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
+
+ClassifiedEvent = tuple[Received[FeedbackCreated], ClassifiedFeedback]
 
 
 class Handlers:
@@ -62,20 +65,28 @@ class Handlers:
         """
         batch = await self._subjects.drop_erased(tx.conn, batch, lambda received: subject_keys(received.event))
         repository = ProposerRepository(tx.conn)
-        now = self._clock.now()
+        classified = await self._classify(repository, batch)
+        if self._instructions.rules.model:
+            disliked = (received.event for received, found in classified if found.objection)
+            await repository.failed_answers.save([each for event in disliked for each in failed_answers(event)])
+        await self._update_pool(tx, classified)
+
+    async def _classify(
+        self, repository: ProposerRepository, batch: Sequence[Received[FeedbackCreated]]
+    ) -> list[ClassifiedEvent]:
         judging = [received.event for received in batch if judges_known_answer(received.event)]
         projects = {(event.project, event.environment) for event in judging}
         declarations = await repository.declarations.get_declarations(projects)
-        classified = [(received, classify_feedback(received.event, now, declarations)) for received in batch]
-        if self._instructions.rules.model:
-            disliked = [
-                each for received, found in classified if found.objection for each in failed_answers(received.event)
-            ]
-            await repository.failed_answers.save(disliked)
+        now = self._clock.now()
+        return [(received, classify_feedback(received.event, now, declarations)) for received in batch]
+
+    async def _update_pool(self, tx: Tx, classified: Sequence[ClassifiedEvent]) -> None:
+        """Save candidates and objections, and update the example sets of their prompts."""
         objections = latest_objections([found.objection for _, found in classified if found.objection])
         candidates = [candidate for _, found in classified for candidate in found.candidates]
         if not objections and not candidates:
             return
+        repository = ProposerRepository(tx.conn)
         causes = {candidate.key: received for received, found in classified for candidate in found.candidates}
         objected = await repository.candidates.save_objections(objections)
         targets = {**dict.fromkeys(objected, ""), **{c.key: c.target for c in candidates}}
@@ -83,27 +94,32 @@ class Handlers:
         usable = await repository.candidates.save_candidates(candidates, self._service.embedder)
         for key in sorted(objected | {key for key, _ in usable}):
             new = [c for c in candidates if c.key == key and (key, c.feedback_id) in usable]
-            cause = causes.get(key, batch[-1])
+            cause = causes.get(key, classified[-1][0])
             force = key in objected  # an open proposal may have an example that is not in the selected sets
             await self._service.sync_examples(tx, states[key], cause, force=force, new=None if force else _unique(new))
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
         """Draft the fix of each regression, or save why there is none; withdraw the fix of a resolved one."""
-        repository = ProposerRepository(tx.conn)
         for received in sorted(batch, key=lambda r: (r.event.project, str(r.event.regression_id), r.event.revision)):
             event = received.event
-            suspected = await self._suspected_prompt(repository, event)
-            states = await repository.prompts.lock_prompts(dict([suspected]) if suspected else {})
-            name = suspected[0].name if suspected else None
-            if not await repository.regressions.save_regression(event, name, self._clock.now()):
-                continue
-            for state in states.values():
+            states = await self._save_regression(ProposerRepository(tx.conn), event)
+            for state in states or ():
                 await self._service.sync_fixes(tx, state, received)
-            if isinstance(event, RegressionResolved):
+            if states is not None and isinstance(event, RegressionResolved):
                 await self._instructions.end(tx, event, received)
-            elif not states:
+            elif states == [] and isinstance(event, RegressionDetected):
                 await self._service.record_no_fix(tx, event)
                 await self._instructions.consider(tx, event, received)
+
+    async def _save_regression(
+        self, repository: ProposerRepository, event: RegressionDetected | RegressionResolved
+    ) -> list[PromptState] | None:
+        """Return the suspected prompt, locked, in a list that is empty without one; None for a known revision."""
+        suspected = await self._suspected_prompt(repository, event)
+        states = await repository.prompts.lock_prompts(dict([suspected]) if suspected else {})
+        name = suspected[0].name if suspected else None
+        is_new = await repository.regressions.save_regression(event, name, self._clock.now())
+        return list(states.values()) if is_new else None
 
     async def on_evaluations(self, tx: Tx, batch: Sequence[Received[EvaluationCompleted]]) -> None:
         """Save what evaluations of drafted candidates found, and those of proposals for their pull requests."""

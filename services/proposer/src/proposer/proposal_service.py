@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from proposer.domain.bisected_fixes import bisection_id, fixes_found
+from proposer.domain.bisected_fixes import bisection_request, fixes_found
 from proposer.domain.fix_drafts import NoDraft, draft_fix
 from proposer.domain.model import Candidate, PromptKey, PromptState, ProposalDraft
 from proposer.domain.proposal_reconciliation import (
@@ -26,7 +26,6 @@ from proposer.pull_request_log import PullRequestLog
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
-from shared.events.bisection import BisectionRequested
 from shared.events.evaluation import EvaluationCompleted
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.events.quality import RegressionDetected
@@ -117,19 +116,7 @@ class ProposalService:
         edit, now = (good.digest, draft.base.digest), self._clock.now()
         if not await ProposerRepository(tx.conn).bisections.save_request(regression.regression_id, edit, now):
             return
-        event = BisectionRequested(
-            project=regression.project,
-            environment=regression.environment,
-            target=regression.target,
-            bisection_id=bisection_id(regression.regression_id, edit),
-            regression_id=regression.regression_id,
-            name=draft.proposal.key.name,
-            good_digest=good.digest,
-            good=dict(good.to_dict()),
-            bad_digest=draft.base.digest,
-            bad=dict(draft.base.to_dict()),
-            execution_ids=regression.affected_executions,
-        )
+        event = bisection_request(regression, draft, good)
         await tx.emit(self._envelope(event, derived_id(event.topic, str(event.bisection_id)), cause))
 
     async def record_no_fix(self, tx: Tx, regression: RegressionDetected) -> None:

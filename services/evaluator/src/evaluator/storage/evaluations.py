@@ -204,12 +204,6 @@ class EvaluationRunRepository:
             await self._conn.execute(insert(evaluation_reports).values(evaluation_id=run.id, **report._asdict()))
         return ended.rowcount == 1
 
-    async def delete_tasks_ended_before(self, moment: datetime) -> int:
-        """Delete the tasks of evaluations that ended before `moment`: the reports have the answers that counted."""
-        ended = select(evaluations.c.id).where(evaluations.c.ended_at < moment)
-        deleted = await self._conn.execute(evaluation_tasks.delete().where(evaluation_tasks.c.evaluation_id.in_(ended)))
-        return deleted.rowcount
-
 
 def is_running(run: DueRun) -> ColumnElement[bool]:
     """Return the condition that an evaluation runs, on this set, and with its judges as they were."""

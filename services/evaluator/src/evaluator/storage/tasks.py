@@ -187,6 +187,12 @@ class TaskRepository:
         rows = await self._conn.execute(query.order_by(_T.id).with_for_update(of=evaluation_tasks))
         return {row.id: _state(row) for row in rows}
 
+    async def delete_ended_before(self, moment: datetime) -> int:
+        """Delete the tasks of evaluations that ended before `moment`: the reports have the answers that counted."""
+        ended = select(evaluations.c.id).where(evaluations.c.ended_at < moment)
+        deleted = await self._conn.execute(evaluation_tasks.delete().where(evaluation_tasks.c.evaluation_id.in_(ended)))
+        return deleted.rowcount
+
 
 def _state(row: Row[Any]) -> TaskState:
     is_wanted = row.state == "running" and row.open

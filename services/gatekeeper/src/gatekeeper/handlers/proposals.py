@@ -50,17 +50,21 @@ class ProposalHandlers:
         for received in events:
             if await self.subjects.find_erased(tx.conn, _users(received.event)):
                 self.subjects.count_dropped(1)
-                continue
-            try:
-                contents = verify_content(received.event)
-            except ValueError as error:
-                raise Permanent(mismatch_reason(error)) from None
-            try:
-                await _open(self._unit(tx, received), received.event, contents)
-            except BoundaryError as error:
-                if error.code in _HALTED:
-                    raise Retryable(error.code) from None
-                raise Permanent(error.code) from None
+            else:
+                await self._verify_and_open(tx, received)
+
+    async def _verify_and_open(self, tx: Tx, received: Received[ProposalReady]) -> None:
+        """Raise Permanent if contents and digests differ or the boundary refuses; Retryable while halted."""
+        try:
+            contents = verify_content(received.event)
+        except ValueError as error:
+            raise Permanent(mismatch_reason(error)) from None
+        try:
+            await _open(self._unit(tx, received), received.event, contents)
+        except BoundaryError as error:
+            if error.code in _HALTED:
+                raise Retryable(error.code) from None
+            raise Permanent(error.code) from None
 
     async def on_withdrawn(self, tx: Tx, events: Sequence[Received[ProposalWithdrawn]]) -> None:
         """Close proposals that are still open. One that has not arrived yet is closed on arrival."""

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from proposer.domain.model import ProposalDraft
 from ratchet.prompt import Prompt, PromptError, parse
 from shared.events import derived_id
-from shared.events.bisection import BisectionCompleted, CausalChange, Effect
+from shared.events.bisection import BisectionCompleted, BisectionRequested, CausalChange, Effect
+from shared.events.quality import RegressionDetected
 
 EditKey = tuple[str, str]
 """The digests of the good and of the bad version of an edit."""
@@ -26,6 +28,24 @@ class BisectedFix:
 def bisection_id(regression_id: UUID, edit: EditKey) -> UUID:
     """Return the id of the bisection of an edit for a regression."""
     return derived_id("bisection", str(regression_id), *edit)
+
+
+def bisection_request(regression: RegressionDetected, draft: ProposalDraft, good: Prompt) -> BisectionRequested:
+    """Return the request to bisect the edit from `good` to the base of a draft."""
+    edit = good.digest, draft.base.digest
+    return BisectionRequested(
+        project=regression.project,
+        environment=regression.environment,
+        target=regression.target,
+        bisection_id=bisection_id(regression.regression_id, edit),
+        regression_id=regression.regression_id,
+        name=draft.proposal.key.name,
+        good_digest=good.digest,
+        good=dict(good.to_dict()),
+        bad_digest=draft.base.digest,
+        bad=dict(draft.base.to_dict()),
+        execution_ids=regression.affected_executions,
+    )
 
 
 def fixes_found(results: Iterable[BisectionCompleted]) -> Mapping[tuple[UUID, EditKey], BisectedFix]:
