@@ -84,16 +84,13 @@ class Recorder:
         if self.recording and event == "call" and frame.f_code.co_filename.startswith(PRODUCT):
             if self.without_periodic and _is_periodic(frame):
                 return
-            self.calls.append(_call(frame))
-
-
-def _call(frame: FrameType) -> Call:
-    return frame.f_code.co_filename[len(str(ROOT)) + 1 :], frame.f_code.co_qualname.replace(".<locals>", "")
+            path = frame.f_code.co_filename[len(str(ROOT)) + 1 :]
+            self.calls.append((path, frame.f_code.co_qualname.replace(".<locals>", "")))
 
 
 def _is_periodic(frame: FrameType | None) -> bool:
     while frame is not None:
-        if _call(frame) in PERIODIC:
+        if (frame.f_code.co_filename[len(str(ROOT)) + 1 :], frame.f_code.co_qualname) in PERIODIC:
             return True
         frame = frame.f_back
     return False
@@ -114,7 +111,8 @@ def trace_thumbs(system: InProcessSystem, recorder: Recorder) -> list[list[Call]
     """
     traces: list[list[Call]] = []
     with system.site.client() as app:
-        run = app.record(prompts=[app.prompt(NAME, GOOD_TEXT, target=TARGET)], input="question", output="answer")
+        prompt = app.prompt("one-thumb", GOOD_TEXT, target="one-thumb")  # not the target of the loop
+        run = app.record(prompts=[prompt], input="question", output="answer")
         app.feedback(run, kind="thumb", value=True, user="user-0")
         eventually_sync(lambda: _consumed(system, 1), within=60)
         while len(traces) < THUMBS or (len(files_entered(traces)) > MOST_FILES and len(traces) < MOST_THUMBS):
