@@ -24,6 +24,7 @@ from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
 from ratchet_local.valkey import Valkey
 from shared.messaging.topics import topics
 from tests.support.databases import Databases
+from tests.support.garbage import collect_garbage
 from tests.support.kafka import (
     ApacheKafka,
     admin_client_of,
@@ -96,9 +97,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest_socket.disable_socket(allow_unix_socket=True)
 
 
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    if _below(item, _SOCKETLESS):
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Enable sockets again; after the fixtures, collect the garbage of the test."""
+    has_servers = not _below(item, _SOCKETLESS)
+    if not has_servers:
         pytest_socket.enable_socket()
+    yield
+    collect_garbage(item, nextitem, each_test=has_servers)
 
 
 @pytest.hookimpl(wrapper=True)
