@@ -132,6 +132,7 @@ ESTIMATE: dict[str, Any] = {
     ("changed", "words"),
     [
         ({}, "and 92 calls of helpful: about 61,000 tokens, about $0.42, 18 minutes at the endpoint's pace."),
+        ({"minutes": 0.02}, "about $0.42, less than 2 minutes at the endpoint's pace."),
         ({"usd": None, "minutes": None}, "about 61,000 tokens, cost unknown."),
         ({"judges": [], "calls": 0, "tokens": 0, "usd": 0.0}, "At most 92 answers of the app on lumen; no judge is"),
     ],

@@ -89,11 +89,18 @@ def estimate_words(estimate: Mapping[str, Any] | None) -> str:
     if not estimate["calls"]:
         return f"{found}; no judge is asked."
     cost = "cost unknown" if estimate["usd"] is None else f"about ${estimate['usd']:.2f}"
-    minutes = "" if estimate["minutes"] is None else f", {estimate['minutes']:,.0f} minutes at the endpoint's pace"
     return (
         f"{found}, and {estimate['calls']:,} calls of {', '.join(estimate['judges'])}: about {estimate['tokens']:,}"
-        f" tokens, {cost}{minutes}."
+        f" tokens, {cost}{_duration(estimate['minutes'])}."
     )
+
+
+def _duration(minutes: float | None) -> str:
+    """Return how long the calls take; empty if that is unknown."""
+    if minutes is None:
+        return ""
+    counted = "less than 2 minutes" if minutes < 2.0 else f"{minutes:,.0f} minutes"
+    return f", {counted} at the endpoint's pace"
 
 
 def _attempts(found: Mapping[str, Any]) -> tuple[str, ...]:
