@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.domain.execution_filter import contains_text
+from collector.domain.execution_filter import contains_folded_text
 from collector.domain.log_entries import feedback_metric, merge, pack, unpack, versions_of
 from collector.domain.model import key_hash
 from shared.events.base import execution_reference
@@ -77,4 +77,4 @@ def test_metric_of_a_feedback() -> None:
 def test_text_is_searched_in_input_output_and_contexts_without_case() -> None:
     facts = ExecutionFacts(execution_id="e", occurred_at=NOW, input="Große Frage", attributes={"x": "hidden"})
     found = event(facts=facts, contexts=("Zwei\nZeilen",), usage=Usage(input_tokens=1))
-    assert [contains_text(found, wanted) for wanted in ("grosse", "i\nz", "hidden")] == [True, True, False]
+    assert [contains_folded_text(found, wanted) for wanted in ("grosse", "i\nz", "hidden")] == [True, True, False]

@@ -83,9 +83,9 @@ class ExecutionFilter:
         return self.feedback is not None or (self.metric is not None and not self.metric.of_execution)
 
 
-def contains_text(event: ExecutionRecorded, wanted: str) -> bool:
-    """Return whether `wanted`, which is casefolded, is in a text that `texts_of` returns, ignoring case."""
-    return any(wanted in text.casefold() for text in texts_of(event))
+def contains_folded_text(event: ExecutionRecorded, folded: str) -> bool:
+    """Return whether `folded`, a text after `casefold`, is in a text that `texts_of` returns, ignoring case."""
+    return any(folded in text.casefold() for text in texts_of(event))
 
 
 def texts_of(event: ExecutionRecorded) -> Iterator[str]:

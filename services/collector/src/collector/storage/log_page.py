@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from collector.domain.execution_filter import contains_text
+from collector.domain.execution_filter import contains_folded_text
 from collector.domain.log_entries import may_contain, search_term, unpack
 from shared.events.feedback import ExecutionRecorded
 
@@ -53,7 +53,7 @@ def find_matching(rows: Sequence[Any], words: str) -> list[tuple[int, LogEntry]]
     term, folded = search_term(words), words.casefold()
     likely = [position for position, row in enumerate(rows) if may_contain(row.body, term)]
     entries = zip(likely, to_entries([rows[position] for position in likely]), strict=True)
-    return [(position, entry) for position, entry in entries if contains_text(entry.event, folded)]
+    return [(position, entry) for position, entry in entries if contains_folded_text(entry.event, folded)]
 
 
 def key_of(row: Any) -> Key:

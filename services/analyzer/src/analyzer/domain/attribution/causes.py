@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analyzer.domain.attribution.contrasts import Comparison
 from analyzer.domain.attribution.hypotheses import DimensionLevel, Hypothesis, TimeSpan
 from analyzer.domain.attribution.mix_shift import MixShift
-from analyzer.domain.segments.dimensions import NAMELESS, NOT_GIVEN, OTHER
+from analyzer.domain.segments.dimensions import NAMELESS, NOT_GIVEN, OTHER, Level
 from shared.events.quality import CauseKind
 
 _KINDS: dict[str, CauseKind] = {
@@ -132,6 +132,6 @@ def _level_name(comparison: Comparison, level: DimensionLevel) -> tuple[str, str
     return comparison.names[level[0]], level_text(level[1])
 
 
-def level_text(level: str | None) -> str:
+def level_text(level: Level) -> str:
     """Return a level for display."""
     return "other" if level is OTHER else level or "not given"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock
 from analyzer.domain.attribution.timeline import Timeline
-from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.dimensions import Cell, Level
 from analyzer.domain.segments.expectation import expectation
 
 RECENT = 1000
@@ -45,14 +45,14 @@ class CellTable:
     def mean(self) -> float:
         return sum(n * mean for n, mean in self.cells.values()) / max(self.n, 1)
 
-    def share(self, at: int, level: str | None) -> float:
+    def share(self, at: int, level: Level) -> float:
         """Return the share of values with `level` in dimension number `at`."""
         return sum(n for cell, (n, _) in self.cells.items() if cell[at] == level) / max(self.n, 1)
 
-    def levels(self, at: int) -> list[str | None]:
+    def levels(self, at: int) -> list[Level]:
         return list(dict.fromkeys(cell[at] for cell in self.cells))
 
-    def level_mean(self, at: int, level: str | None) -> float:
+    def level_mean(self, at: int, level: Level) -> float:
         """Return the mean of the values with `level`; the overall mean if there are none."""
         found = [sums for cell, sums in self.cells.items() if cell[at] == level]
         n = sum(count for count, _ in found)
@@ -82,7 +82,7 @@ class Comparison:
     before: CellTable
     after: CellTable
     contrasts: tuple[Contrast, ...]
-    new: tuple[frozenset[str | None], ...]
+    new: tuple[frozenset[Level], ...]
 
     @property
     def raw(self) -> float:
@@ -141,14 +141,14 @@ def table(timeline: Timeline, blocks: Iterable[TimeBlock]) -> CellTable:
     return CellTable(cells, max(squares / SCALE_FACTOR / SCALE_FACTOR - explained, 0.0))
 
 
-def _new_levels(before: CellTable, after: CellTable, at: int) -> frozenset[str | None]:
+def _new_levels(before: CellTable, after: CellTable, at: int) -> frozenset[Level]:
     """Return the levels that were rare before and have a relevant share after."""
     levels = {cell[at] for cell in after.cells}
     shares = {level: (before.share(at, level), after.share(at, level)) for level in levels}
     return frozenset(level for level, (old, now) in shares.items() if old < _RARE and now > max(_RARE, _GROWN * old))
 
 
-def _contrasts(before: CellTable, after: CellTable, new: tuple[frozenset[str | None], ...]) -> tuple[Contrast, ...]:
+def _contrasts(before: CellTable, after: CellTable, new: tuple[frozenset[Level], ...]) -> tuple[Contrast, ...]:
     """Return each cell after the change with its expectation from cells before; new levels have no own one."""
     free = before.n + after.n - len(before.cells) - len(after.cells)
     variance = max((before.squares + after.squares) / max(free, 1), _FLAT * _FLAT)
@@ -167,7 +167,7 @@ def _contrasts(before: CellTable, after: CellTable, new: tuple[frozenset[str | N
     return tuple(found)
 
 
-def onset(timeline: Timeline, index: int, level: str | None, old: float, now: float) -> tuple[float, float]:
+def onset(timeline: Timeline, index: int, level: Level, old: float, now: float) -> tuple[float, float]:
     """Return the interval in which the share of `level` stepped from `old` to `now`, as Unix times."""
     old, now = (min(max(share, _FLAT), 1.0 - _FLAT) for share in (old, now))
     gain = best = 0.0

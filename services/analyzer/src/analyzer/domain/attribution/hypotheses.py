@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, Contrast, compare, onset
 from analyzer.domain.attribution.timeline import Timeline
-from analyzer.domain.segments.dimensions import NAMELESS, NOT_GIVEN
+from analyzer.domain.segments.dimensions import NAMELESS, NOT_GIVEN, Level
 
 FEWEST = 10
 """Minimum number of values after the change."""
@@ -15,7 +15,7 @@ _FELL = 0.02
 _SURELY = 4.0
 _FEW_BUT_PAIRED = 3.0
 """Standard errors for anchors: there are few of them, and each is compared with itself."""
-DimensionLevel = tuple[int, str | None]
+DimensionLevel = tuple[int, Level]
 """Index of a dimension, and one of its levels."""
 TimeSpan = tuple[float, float]
 
@@ -107,7 +107,7 @@ def fell_since(other: Timeline, change: ChangePoint, least: float) -> TimeSpan |
 def _levels(comparison: Comparison, came: bool) -> Iterator[Hypothesis]:
     """Yield a hypothesis for each level of each dimension: new levels if `came`, else existing ones."""
     for index in range(len(comparison.names)):
-        members: dict[str | None, list[int]] = {}
+        members: dict[Level, list[int]] = {}
         for at, each in enumerate(comparison.contrasts):
             members.setdefault(each.cell[index], []).append(at)
         for level, found in members.items():

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 from analyzer.domain.attribution.causes import level_text
 from analyzer.domain.attribution.contrasts import Comparison, Contrast
-from analyzer.domain.segments.dimensions import NAMELESS
+from analyzer.domain.segments.dimensions import NAMELESS, Level
 
 FEWEST = 20
 ALPHA = 0.05
@@ -47,7 +47,7 @@ def losing_segments(comparison: Comparison) -> tuple[LosingSegment, ...]:
     return tuple(sorted((each for each in found if each), key=lambda each: each.low + each.high))
 
 
-def _split(contrasts: Sequence[Contrast], index: int, level: str | None) -> tuple[list[Contrast], list[Contrast]]:
+def _split(contrasts: Sequence[Contrast], index: int, level: Level) -> tuple[list[Contrast], list[Contrast]]:
     inside = [each for each in contrasts if each.cell[index] == level]
     return inside, [each for each in contrasts if each.cell[index] != level]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, onset
 from analyzer.domain.attribution.hypotheses import DimensionLevel, TimeSpan, overlap
 from analyzer.domain.attribution.timeline import Timeline
-from analyzer.domain.segments.dimensions import FORGOTTEN
+from analyzer.domain.segments.dimensions import FORGOTTEN, Level
 
 _PART = 0.25
 """Traffic mix is reported if it is significant and explains a quarter of the drop."""
@@ -49,7 +49,7 @@ def find_mix_shifts(timeline: Timeline, comparison: Comparison, change: ChangePo
     return [each for each in found if overlap(each.since, change)]
 
 
-def _parts(comparison: Comparison, index: int) -> dict[str | None, float]:
+def _parts(comparison: Comparison, index: int) -> dict[Level, float]:
     """Return the effect of each level's change of share on the mean, without new levels."""
     before, after = comparison.before, comparison.after
     levels = {cell[index] for cell in (*before.cells, *after.cells)} - comparison.new[index] - {FORGOTTEN}

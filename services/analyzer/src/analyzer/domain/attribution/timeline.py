@@ -12,7 +12,7 @@ from operator import le, mul
 from typing import Any
 
 from analyzer.domain.attribution.time_blocks import SCALE_FACTOR, TimeBlock, append_block
-from analyzer.domain.segments.dimensions import FORGOTTEN, NOT_GIVEN, OTHER, SYSTEM, Cell
+from analyzer.domain.segments.dimensions import FORGOTTEN, NOT_GIVEN, OTHER, SYSTEM, Cell, Level
 
 BLOCK = 25
 ALIKE = 5
@@ -212,7 +212,7 @@ class Timeline:
 
 def _narrowed(counts: Counter[Cell], at: int) -> list[Cell]:
     """Return the cells with only the 16 largest levels of dimension number `at`."""
-    levels: Counter[str | None] = Counter()
+    levels: Counter[Level] = Counter()
     for cell, n in counts.items():
         levels[cell[at]] += n
     kept = {level for level, _ in levels.most_common(LEVELS)}

@@ -105,7 +105,7 @@ class RunningStats:
         return max(0.0, self.squares / self.n - mean * mean)
 
     @property
-    def clips(self) -> tuple[float, float]:
+    def clip_bounds_of_block_means(self) -> tuple[float, float]:
         """The lowest and the highest block mean that is not clipped."""
         return self.origin + self._low, self.origin + self._high
 

@@ -34,7 +34,7 @@ class Reference:
         """Return the reference of all values in `stats`; None if there are too few."""
         if stats.variance <= 0.0:
             return None
-        low, high = stats.clips
+        low, high = stats.clip_bounds_of_block_means
         mean = stats.origin + stats.sum / stats.n
         return cls(stats.n, mean, stats.level, stats.variance, stats.spread, stats.inflation, stats.skew, low, high)
 
@@ -45,7 +45,7 @@ class Reference:
         raw = mean + point[EXCESS] / point[N]
         values = max(0.0, point[SQUARES] / n - raw * raw)
         moments = (point[VARIANCE], values, point[INFLATION], stats.skew)
-        return cls(n, stats.origin + mean, stats.origin + raw, *moments, *stats.clips)
+        return cls(n, stats.origin + mean, stats.origin + raw, *moments, *stats.clip_bounds_of_block_means)
 
     def dump(self) -> JsonState:
         return [self.n, self.mean, self.raw, self.variance, self.values, self.inflation, self.skew, self.low, self.high]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from analyzer.domain.model import Facts
 
-Cell = tuple[str | None, ...]
-"""A level of each declared dimension, in their order. "" is a level that was not given; None is "other": any level that
-did not fit into the bounded state."""
+Level = str | None
+"""A level of a dimension: None is "other", any level that did not fit into the bounded state; "" was not given."""
+Cell = tuple[Level, ...]
+"""A level of each declared dimension, in their order."""
 
 OTHER = None
 NOT_GIVEN = ""
@@ -38,7 +39,7 @@ class Dimensions:
 
     def __init__(self, names: Sequence[str] = tuple(DEFAULTS)) -> None:
         self.names = tuple(dict.fromkeys(names))
-        self._blank: list[str | None] = [NOT_GIVEN] * len(self.names)
+        self._blank: list[Level] = [NOT_GIVEN] * len(self.names)
         self._indices = {alias: at for at, name in enumerate(self.names) for alias in DEFAULTS.get(name, (name,))}
         self._model = self._indices.get("model")
 

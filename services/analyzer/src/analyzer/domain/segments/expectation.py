@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.domain.segments.dimensions import FORGOTTEN, Cell
+from analyzer.domain.segments.dimensions import FORGOTTEN, Cell, Level
 
 _ROUNDS = 12
 _ENOUGH = 10.0
@@ -26,7 +26,7 @@ class Expectation:
 
     cells: Mapping[Cell, tuple[int, float]]
     centre: float
-    effects: tuple[dict[str | None, float], ...]
+    effects: tuple[dict[Level, float], ...]
     trust: float
 
     def estimate(self, cell: Cell) -> tuple[float, float]:
@@ -76,13 +76,13 @@ class _Dimension:
     `sizes` are the numbers of values of the levels, with the ridge; that of FORGOTTEN is infinite, so its effect is 0.
     """
 
-    names: Sequence[str | None]
+    names: Sequence[Level]
     indices: Sequence[int]
     sizes: Sequence[float]
     effects: Sequence[float]
 
     @classmethod
-    def of_levels(cls, levels: Sequence[str | None], counts: Sequence[int], ridge: float) -> "_Dimension":
+    def of_levels(cls, levels: Sequence[Level], counts: Sequence[int], ridge: float) -> "_Dimension":
         """Return the dimension of which the cells have these levels, without effects."""
         found = {level: index for index, level in enumerate(dict.fromkeys(levels))}
         indices = [found[level] for level in levels]
@@ -100,7 +100,8 @@ class _Dimension:
         changes = [before - after for before, after in zip(old, self.effects, strict=True)]
         return [left + changes[index] for index, left in zip(self.indices, rest, strict=True)]
 
-    def effects_by_level(self) -> dict[str | None, float]:
+    def effects_by_level(self) -> dict[Level, float]:
+        """Return the effect of each level but FORGOTTEN, which has none."""
         return {name: it for name, it in zip(self.names, self.effects, strict=True) if name != FORGOTTEN}
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.dimensions import Cell, Level
 from analyzer.domain.segments.expectation import expectation
 
 MICROS = 1_000_000
@@ -37,13 +37,13 @@ def find_shifts(sums: CellSums, familiar: Sequence[bool], weights: Mapping[Cell,
     return [overall - found.estimate(cell)[0] if known else 0.0 for cell, _, _, known in cells]
 
 
-def new_levels(cells: Sequence[Cell], counts: Sequence[int], familiar: Sequence[bool]) -> set[tuple[int, str | None]]:
+def new_levels(cells: Sequence[Cell], counts: Sequence[int], familiar: Sequence[bool]) -> set[tuple[int, Level]]:
     """Return the levels that no familiar cell has, and that have more values than a rare level would.
 
     A level is (index of its dimension, name).
     """
     known = {each for cell, old in zip(cells, familiar, strict=False) if old for each in enumerate(cell)}
-    found: Counter[tuple[int, str | None]] = Counter()
+    found: Counter[tuple[int, Level]] = Counter()
     for cell, count in zip(cells, counts, strict=True):
         found.update(dict.fromkeys(enumerate(cell), count))
     return {each for each, count in found.items() if each not in known and count > OVERLOOKED}
