@@ -34,6 +34,8 @@ EXECUTIONS: tuple[dict[str, Any], ...] = (
     },
     {"input": [{"role": "user", "content": "Hi"}], "output": {"content": "x", "n": [1, 2.5, None]}},
     {"input": 5, "output": True, "user": "", "session": None, "arm": "base", "outcome": "timeout"},
+    {"region": "eu", "confidentiality": "internal"},
+    {"region": 7, "confidentiality": []},
     {"input": "a\0b\ud800c", "attributes": {"k\0": "v\0"}},
     {"cost": 0.25, "latency_ms": 12},
     {"cost": "0.5", "latency_ms": " 7 "},

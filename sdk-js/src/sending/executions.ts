@@ -28,6 +28,8 @@ export type ToolCall = {
   latencyMs?: number;
 };
 export type Outcome = "ok" | "error" | "refused" | "timeout";
+/** How confidential the texts of an execution are. */
+export type Confidentiality = "public" | "internal" | "confidential" | "restricted";
 
 /**
  * The facts of one LLM call; all optional. `cost` in US dollars, or in `currency` (ISO 4217).
@@ -57,6 +59,9 @@ export type ExecutionFields = {
   scores?: Readonly<Record<string, number | null>> | undefined;
   attributes?: Readonly<Record<string, unknown>> | undefined;
   consent?: Consent | undefined;
+  /** The region whose rules the texts are under, such as `eu`. */
+  region?: string | undefined;
+  confidentiality?: Confidentiality | undefined;
   occurredAt?: Date | string | number | undefined;
 };
 
@@ -68,6 +73,8 @@ const FIELDS: Fields = {
   session: ["session", identifier],
   outcome: ["outcome", identifier],
   currency: ["currency", identifier],
+  region: ["region", identifier],
+  confidentiality: ["confidentiality", identifier],
   input: ["input", written],
   output: ["output", written],
   parameters: ["parameters", membersBy("parameters", scalar)],

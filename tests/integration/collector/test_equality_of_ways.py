@@ -77,6 +77,8 @@ EXECUTION: dict[str, Any] = {
     "scores": {"relevance": 0.5},
     "attributes": {"gen_ai.operation.name": "chat", "plan": "pro"},
     "consent": {"quality": True, "learning": False},
+    "region": "eu",
+    "confidentiality": "internal",
     "occurred_at": OCCURRED_AT,
 }
 SPAN: dict[str, Any] = {
@@ -115,6 +117,7 @@ SPAN: dict[str, Any] = {
     "ratchet.prompt.version": "7",
     "ratchet.consent.quality": True,
     "ratchet.consent.learning": False,
+    "ratchet.confidentiality": "internal",
 }
 
 
@@ -129,7 +132,9 @@ TOOL: dict[str, Any] = {
 def export_span(url: str, key: str) -> tuple[str, str]:
     """Export a call and that of a tool in one request. Return the trace id and the span id of the former."""
     exporter = OTLPSpanExporter(endpoint=f"{url}/v1/traces", headers={"authorization": f"Bearer {key}"})
-    provider = TracerProvider(resource=Resource({"service.name": "shop", "ratchet.target": "answers"}))
+    provider = TracerProvider(
+        resource=Resource({"service.name": "shop", "ratchet.target": "answers", "ratchet.region": "EU"})
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("app")
     span = tracer.start_span("chat", attributes=SPAN, start_time=START)
@@ -144,7 +149,7 @@ def export_span(url: str, key: str) -> tuple[str, str]:
 COLUMNS: dict[str, Any] = {
     **{name: name for name in ("id", "trace_id", "target", "model", "input", "output", "contexts", "tools", "arm")},
     **{name: name for name in ("user", "session", "cost", "currency", "latency_ms", "time_to_first_token_ms")},
-    **{name: name for name in ("outcome", "occurred_at")},
+    **{name: name for name in ("outcome", "occurred_at", "region", "confidentiality")},
     "prompt": "prompts.name",
     "digest": "prompts.digest",
     "version": "prompts.version",

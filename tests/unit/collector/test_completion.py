@@ -35,6 +35,7 @@ LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "contexts": st.lists(WORDS, max_size=2), "tools": st.lists(WORDS | TOOL_CALLS, max_size=2), "arm": WORDS,
         "cost": st.floats(0, 9), "time_to_first_token_ms": st.integers(0, 900),
         "latency_ms": st.integers(0, 900), "outcome": st.sampled_from(["ok", "error"]),
+        "region": WORDS, "confidentiality": st.sampled_from(["public", "restricted"]),
         "scores": st.dictionaries(WORDS, st.floats(0, 1), max_size=3), "parameters": st.dictionaries(WORDS, WORDS),
         "attributes": st.dictionaries(WORDS, WORDS | st.booleans(), max_size=3),
         "usage": st.dictionaries(st.sampled_from(["input_tokens", "output_tokens", "total_tokens"]), st.integers(0, 9)),

@@ -41,7 +41,7 @@ ORDINARY: dict[Route, dict[str, Any]] = {
         "tools": ["search", {"name": "f", "arguments": {"q": [1]}, "result": "r", "outcome": "ok", "latency_ms": 2}],
         "user": "ann", "session": "s", "usage": {"input_tokens": 5, "total_tokens": 6}, "cost": 1, "currency": "EUR",
         "latency_ms": 1.5, "time_to_first_token_ms": 1,
-        "outcome": "ok", "project": "shop", "environment": "production",
+        "outcome": "ok", "region": "eu", "confidentiality": "internal", "project": "shop", "environment": "production",
         "scores": {"helpful": 1, "short": 0.5}, "attributes": {"lang": "de", "beta": True},
         "consent": {"learning": False}, "occurred_at": "2026-11-21 11:59:59Z",
     },

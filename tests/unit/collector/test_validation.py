@@ -61,6 +61,7 @@ EXECUTIONS = st.fixed_dictionaries(
         "session": WORDS, "model": WORDS, "arm": WORDS, "contexts": st.lists(TEXTS, max_size=3), "consent": CONSENT,
         "tools": st.lists(WORDS, max_size=3), "cost": st.floats(0, 1e6), "latency_ms": st.integers(0, 10**6),
         "outcome": st.sampled_from(["ok", "error", "refused", "timeout"]), "occurred_at": MOMENTS,
+        "region": WORDS, "confidentiality": st.sampled_from(["public", "internal", "confidential", "restricted"]),
         "scores": st.dictionaries(WORDS, st.floats(-10, 10), max_size=3),
         "attributes": st.dictionaries(WORDS, TEXTS | st.booleans() | st.integers(0, 9), max_size=3),
         "parameters": st.dictionaries(WORDS, st.none() | st.floats(0, 2) | TEXTS, max_size=3),
@@ -331,3 +332,24 @@ def test_invalid_prompt_name_is_rejected(name: str) -> None:
     with pytest.raises(Problem) as refused:
         parse_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, CONTEXT)
     assert refused.value.errors[0]["field"] == "prompts[0].name"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({}, (None, None)),
+        ({"region": "EU-Central-1", "confidentiality": "internal"}, ("eu-central-1", "internal")),
+        ({"region": "a@b.example"}, ("[email]", None)),
+    ],
+)
+def test_region_and_confidentiality_are_kept_with_the_facts(
+    given: dict[str, Any], kept: tuple[str | None, str | None]
+) -> None:
+    facts = ExecutionFacts.model_validate_json(parse_execution({"target": "bot", **given}, CONTEXT).facts)
+    assert (facts.region, facts.confidentiality) == kept
+
+
+def test_unknown_words_for_confidentiality_are_refused() -> None:
+    with pytest.raises(Problem) as refused:
+        parse_execution({"target": "bot", "confidentiality": "secret"}, CONTEXT)
+    assert refused.value.errors[0]["field"] == "confidentiality"

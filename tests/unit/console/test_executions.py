@@ -23,7 +23,7 @@ def summary(**fields: Any) -> dict[str, Any]:
     return {
         "id": "a/b", "target": "bot", "trace_id": "t/1", "parent_id": None, "occurred_at": NOW, "received_at": NOW,
         "prompts": [{"name": "answer", "digest": DIGEST, "version": None}], "model": "m", "arm": "base",
-        "user": "k1:ab", "session": "s1", "outcome": "error",
+        "user": "k1:ab", "session": "s1", "outcome": "error", "region": "eu", "confidentiality": None,
         "usage": {
             "input_tokens": 1200, "output_tokens": None, "cached_input_tokens": 512, "cache_write_tokens": None,
             "reasoning_tokens": None, "total_tokens": 876,
@@ -130,6 +130,7 @@ async def test_execution_shows_all_that_was_sent(api: FakeServices) -> None:
         'href="/executions?user_hash=k1%3Aab"', 'href="/prompts/answer"',
     ):  # fmt: skip
         assert expected in page, expected
+    assert "Region, confidentiality</dt><dd>eu<small>confidentiality unknown</small>" in page
     assert EVIL not in page
 
 

@@ -148,7 +148,9 @@ _SHARED: Mapping[str, Callable[[Any, Dropped], Any]] = {
     "consent": _consent,
     "occurred_at": _simple("occurred_at", field_values.occurred_at),
 }
-_IDENTIFIERS = ("trace_id", "parent_id", "model", "arm", "session", "outcome", "currency")
+_IDENTIFIERS = (
+    "trace_id", "parent_id", "model", "arm", "session", "outcome", "currency", "region", "confidentiality"
+)  # fmt: skip
 _EXECUTION: Mapping[str, Callable[[Any, Dropped], Any]] = {
     **{name: _simple(name, identifier) for name in _IDENTIFIERS},
     **{name: _simple(name, field_values.written) for name in ("input", "output")},

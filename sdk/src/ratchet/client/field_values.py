@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ratchet.client.values import InvalidValue, moment, number, plain, text
 
 Outcome = Literal["ok", "error", "refused", "timeout"]
+Confidentiality = Literal["public", "internal", "confidential", "restricted"]
 _PURPOSES = frozenset({"quality", "learning"})
 _THUMBS = {1.0: True, 0.0: False, -1.0: False}
 NEXT_STEPS = ("requery", "regenerate", "abandon", "continue")

@@ -15,7 +15,7 @@ CURRENT: ContextVar["ObservedCall | None"] = ContextVar("ratchet_call", default=
 """The innermost observed call of this thread or task."""
 
 _LONGEST_TARGET = 128
-_INHERITED = ("user", "session", "consent", "arm")
+_INHERITED = ("user", "session", "consent", "arm", "region", "confidentiality")
 _MERGED = ("attributes", "scores", "parameters")
 _APPENDED = ("contexts", "tools")
 _MAX_PROMPTS = 20

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 from ratchet.client.bodies import Dropped, add_execution_fields, add_feedback_fields
-from ratchet.client.field_values import Outcome, copy_of_built_ins
+from ratchet.client.field_values import Confidentiality, Outcome, copy_of_built_ins
 from ratchet.client.used_prompts import UsedPrompt, label_of, prompt_uses
 from ratchet.client.values import identifier
 
@@ -36,7 +36,8 @@ class ExecutionFields(TypedDict, total=False):
 
     `input` and `output`: a text, or messages and objects of the model's client. `usage`: a mapping or object with the
     provider's own names. `contexts`: texts, or documents with `id`, `text` and `score`. `tools`: names of the tools
-    called, or calls with `name`, `arguments`, `result`, `outcome` and `latency_ms`. `occurred_at` without a time zone
+    called, or calls with `name`, `arguments`, `result`, `outcome` and `latency_ms`. `region` is the one whose rules the
+    texts are under, such as `eu`; `confidentiality` how confidential they are. `occurred_at` without a time zone
     is local time. A value that can't be converted is left out, logged and counted; the rest is sent.
     """
 
@@ -61,6 +62,8 @@ class ExecutionFields(TypedDict, total=False):
     scores: Mapping[str, float | None]
     attributes: Mapping[str, object] | None
     consent: Consent | None
+    region: str | None
+    confidentiality: Confidentiality | None
     occurred_at: datetime
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any, get_args
 
-from ratchet.client.field_values import Outcome
+from ratchet.client.field_values import Confidentiality, Outcome
 from ratchet.imports.record_fields import CellKind
 from ratchet.tables import BadFile
 from ratchet.tables.missing_values import is_blank
@@ -121,8 +121,17 @@ def read_outcome(cell: Any) -> str | None:
     """Return the outcome of an execution."""
     if is_blank(cell):
         return None
-    if (word := normalise_word(cell)) not in get_args(Outcome):
-        raise ValueError(f"is none of {', '.join(get_args(Outcome))}")
+    return _one_of(cell, get_args(Outcome))
+
+
+def read_confidentiality(cell: Any) -> str | None:
+    """Return how confidential the texts of an execution are."""
+    return None if is_blank(cell) else _one_of(cell, get_args(Confidentiality))
+
+
+def _one_of(cell: Any, words: Sequence[str]) -> str:
+    if (word := normalise_word(cell)) not in words:
+        raise ValueError(f"is none of {', '.join(words)}")
     return word
 
 
@@ -209,5 +218,6 @@ _READERS: Mapping[CellKind, Reader] = {
     "list": read_list,
     "thumb": read_thumb,
     "outcome": read_outcome,
+    "confidentiality": read_confidentiality,
     "plain": read_plain,
 }

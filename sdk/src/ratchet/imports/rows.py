@@ -141,6 +141,6 @@ def _id(parts: object) -> str:
 _PLAIN = (
     frozenset(("trace_id", "parent_id", "model", "input", "output", "contexts", "tools", "arm"))
     | frozenset(("user", "session", "cost", "latency_ms", "outcome", "occurred_at"))
-    | frozenset(("currency", "time_to_first_token_ms"))
+    | frozenset(("currency", "time_to_first_token_ms", "region", "confidentiality"))
 )  # fmt: skip
 """Fields of an execution whose values are sent as they were read."""

@@ -17,6 +17,8 @@ FeedbackSource = Literal["explicit", "implicit", "judge"]
 """A person said it; a user did it; a judge scored it, which is no opinion of a person."""
 KeyScope = Literal["ingest", "browser-ingest"]
 Outcome = Literal["ok", "error", "refused", "timeout"]
+Confidentiality = Literal["public", "internal", "confidential", "restricted"]
+"""How confidential the texts of an execution are, the least confidential first."""
 US_DOLLARS = "USD"
 """The currency of a cost that names none."""
 
@@ -76,7 +78,11 @@ class ToolDetail(Fact):
 
 
 class ExecutionFacts(Fact):
-    """The facts of one LLM call that a feedback is joined with. Users are keyed hashes; texts are scrubbed."""
+    """The facts of one LLM call that a feedback is joined with. Users are keyed hashes; texts are scrubbed.
+
+    `region` is the one whose rules the texts are under, in lower case, as the app declares it; None: unknown, as is a
+    `confidentiality` of None.
+    """
 
     execution_id: str
     trace_id: str | None = None
@@ -91,6 +97,8 @@ class ExecutionFacts(Fact):
     outcome: Outcome | None = None
     attributes: dict[str, str] = Field(default_factory=dict)
     consent: Consent = Consent()
+    region: str | None = None
+    confidentiality: Confidentiality | None = None
     occurred_at: AwareDatetime
     clock_skew_s: int | None = None
     """Seconds by which the app's clock was ahead (negative: behind), if `occurred_at` was corrected for it."""

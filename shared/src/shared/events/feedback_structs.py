@@ -16,6 +16,7 @@ from msgspec.json import Decoder
 
 from shared.events.catalog import event_type
 from shared.events.feedback import (
+    Confidentiality,
     ExecutionRecorded,
     FeedbackCreated,
     FeedbackKind,
@@ -95,6 +96,8 @@ class ExecutionFactsStruct(Struct, frozen=True, gc=False, kw_only=True):
     outcome: Outcome | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     consent: ConsentStruct = _UNKNOWN_CONSENT
+    region: str | None = None
+    confidentiality: Confidentiality | None = None
     occurred_at: AwareTime
     clock_skew_s: int | None = None
 

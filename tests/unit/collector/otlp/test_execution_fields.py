@@ -182,6 +182,24 @@ def test_person_session_arm_and_consent() -> None:
     assert "consent" not in body({"ratchet.consent.learning": "perhaps"})
 
 
+@pytest.mark.parametrize(
+    ("span", "resource", "region", "confidentiality"),
+    [
+        ({}, {}, None, None),
+        ({}, {"cloud.region": "eu-central-1", "ratchet.confidentiality": "Internal"}, "eu-central-1", "internal"),
+        ({"ratchet.region": "EU"}, {"ratchet.region": "us", "cloud.region": "us-east-1"}, "EU", None),
+        ({"ratchet.region": 7, "ratchet.confidentiality": "secret"}, {}, None, None),
+        ({"ratchet.region": "e\nu"}, {"cloud.region": "x" * 65}, None, None),
+        ({"cloud.region": "us"}, {}, None, None),
+    ],
+)
+def test_region_and_confidentiality(
+    span: dict[str, Any], resource: dict[str, Any], region: str | None, confidentiality: str | None
+) -> None:
+    found = body(span, resource={**RESOURCE, **resource})
+    assert (found.get("region"), found.get("confidentiality")) == (region, confidentiality)
+
+
 def test_unknown_attributes_are_kept() -> None:
     found = body(
         {

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.feedback import (
+    Confidentiality,
     Consent,
     FeedbackKind,
     FeedbackSource,
@@ -47,6 +48,7 @@ _SUMMARY: dict[str, Any] = {
     "id": "e-17", "target": "support-bot", "trace_id": "t-4", "parent_id": None, "occurred_at": "2026-11-21T11:59:00Z",
     "received_at": "2026-11-21T12:00:00Z", "prompts": [{"name": "answer", "digest": f"sha256:{'0' * 64}",
     "version": "7"}], "model": "model-a", "arm": None, "user": f"k1:{'0' * 32}", "session": "s-9", "outcome": "ok",
+    "region": "eu", "confidentiality": "internal",
     "usage": {"input_tokens": 812, "output_tokens": 64, "cached_input_tokens": 512, "cache_write_tokens": None,
     "reasoning_tokens": None, "total_tokens": 876}, "cost": 0.0021, "currency": "USD", "latency_ms": 840.0,
     "time_to_first_token_ms": 120.0, "scores": {"faithfulness": 0.9}, "feedback": [],
@@ -68,6 +70,8 @@ class _ExecutionFields(BaseModel):
     user: str | None
     session: str | None
     outcome: Outcome | None
+    region: str | None = Field(description="The one whose rules the texts are under, as the app declared it")
+    confidentiality: Confidentiality | None
     usage: Usage = Field(
         description="Tokens by kind; the total is the one that was sent, else the sum of input and output"
     )
@@ -172,6 +176,8 @@ class StoredExecution(BaseModel):
     outcome: Outcome | None
     attributes: dict[str, str]
     consent: Consent
+    region: str | None
+    confidentiality: Confidentiality | None
     occurred_at: datetime
     clock_skew_s: int | None
 

@@ -19,7 +19,8 @@ MEDIA_TYPES: Mapping[ExportFormat, str] = {
 COLUMNS = (
     "id", "target", "trace_id", "parent_id", "occurred_at", "received_at", "prompts", "model", "arm", "user", "session",
     "outcome", "input", "output", "contexts", "tools", "parameters", "attributes", "usage", "cost", "currency",
-    "latency_ms", "time_to_first_token_ms", "scores", "consent", "feedback", "clock_skew_s", "revision",
+    "latency_ms", "time_to_first_token_ms", "scores", "consent", "region", "confidentiality", "feedback",
+    "clock_skew_s", "revision",
 )  # fmt: skip
 """The columns of CSV and Parquet. Lists and objects are JSON in the cells of CSV."""
 

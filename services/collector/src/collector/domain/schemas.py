@@ -23,7 +23,7 @@ from collector.domain.chat_text import as_text
 from collector.domain.feedback_schema import feedback_rules
 from collector.domain.token_usage import as_usage
 from ratchet.prompt import PromptError, prompt_name
-from shared.events.feedback import FeedbackKind, FeedbackSource, Outcome
+from shared.events.feedback import Confidentiality, FeedbackKind, FeedbackSource, Outcome
 
 MAX_INTEGER = 2**63 - 1
 """Largest integer of I-JSON as it is read here; the smallest is one less than its negative."""
@@ -94,6 +94,7 @@ PromptName = Annotated[
     ),
 ]
 Word = Annotated[str, _word(256)]
+Region = Annotated[str, _word(64)]
 Plain = str | bool | int | float
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(check_is_text)]
 Uuid = Annotated[UUID, Field(strict=False), BeforeValidator(check_is_text)]
@@ -174,7 +175,11 @@ class Scoped(Body):
 
 
 class ExecutionBody(Scoped):
-    """An LLM call. `cost` is in `currency` (ISO 4217), in US dollars if there is none."""
+    """An LLM call. `cost` is in `currency` (ISO 4217), in US dollars if there is none.
+
+    `region` is the one whose rules the texts are under, such as `eu`, and `confidentiality` how confidential they are;
+    absent means unknown.
+    """
 
     id: Id | None = None
     trace_id: Id | None = None
@@ -196,6 +201,8 @@ class ExecutionBody(Scoped):
     latency_ms: Amount | None = None
     time_to_first_token_ms: Amount | None = None
     outcome: Outcome | None = None
+    region: Region | None = None
+    confidentiality: Confidentiality | None = None
     scores: Annotated[dict[Name, float], Field(max_length=64)] = {}
     attributes: Annotated[dict[Name, Plain | None], Field(max_length=64)] = {}
 

@@ -142,7 +142,8 @@ def _facts(body: ExecutionBody, context: RequestContext, execution_id: str) -> d
         model=body.model, arm=body.arm, user=context.pseudonym(body.user), session=_scrubbed(body.session),
         input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
         attributes={name: scrub(as_text(value)) for name, value in body.attributes.items() if value is not None},
-        consent=as_dict(body.consent), occurred_at=occurred_at, clock_skew_s=skew,
+        consent=as_dict(body.consent), region=scrub(body.region.lower()) if body.region else None,
+        confidentiality=body.confidentiality, occurred_at=occurred_at, clock_skew_s=skew,
     )  # fmt: skip
 
 

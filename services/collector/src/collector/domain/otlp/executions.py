@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from collector.domain.otlp import span_fields
 from collector.domain.otlp.conventions import CONSENT, DETAILS_EVENT, OWN_PROMPT, SERVICE, SOURCES, TARGET
+from collector.domain.otlp.data_class import confidentiality, region
 from collector.domain.otlp.outcome import latency_ms, occurred_at, outcome, time_to_first_token_ms
 from collector.domain.otlp.retrieved_contexts import Document
 from collector.domain.otlp.span import ExportedSpan, SpanKey
@@ -58,6 +59,8 @@ def execution_body(span: ExportedSpan, surroundings: CallSurroundings = ALONE) -
         "scores": dict(surroundings.scores),
         "attributes": span_fields.attributes(span),
         "consent": _consent(span),
+        "region": region(span),
+        "confidentiality": confidentiality(span),
         **{name: span_fields.text_field(span, name) for name in ("model", "session", "user", "arm")},
     }
     return {name: value for name, value in found.items() if value is not None and value not in ([], {})}
