@@ -17,7 +17,7 @@ from shared.testing.clock import FakeClock
 from tests.integration.proposer.test_pull_requests import make_site
 from tests.support.api_document import service_check
 from tests.support.forges import FakeGitHub
-from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
+from tests.support.proposer import NOW, cause, execution, feedback, live, prompt, regression, slotted
 from tests.support.proposer_service import Proposer
 
 
@@ -162,16 +162,27 @@ async def test_settings_of_a_target_change_its_examples(api: httpx.AsyncClient, 
     assert changed.status_code == 200, changed.text
     assert (await api.get(path)).json() == changed.json() == {
         "target": "bot", "realtime_min_rating": 4.25, "batch_min_rating": 4.0, "window_days": 30, "max_examples": 2,
-        "max_tokens": 2000, "schedule": None, "time_zone": "UTC",
+        "max_tokens": 2000, "schedule": None, "time_zone": "UTC", "regions": None, "confidentiality": None,
+        "allow_unknown_data": False,
     }  # fmt: skip
     assert [it["target"] for it in await items(api, "/v1/tuning-settings")] == ["bot"]
     await proposer.deliver(feedback(9))
     assert sum(item["chosen"] for item in await items(api, "/v1/candidates")) == 2
 
 
+async def test_allowed_data_of_a_target_is_set(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    allowed = {"regions": ["EU", "eu", "eu-central-1"], "confidentiality": "internal", "allow_unknown_data": True}
+    changed = await api.put("/v1/tuning-settings/bot", json=allowed, headers=ADMIN)
+    assert changed.json()["regions"] == ["eu", "eu-central-1"]
+    await proposer.deliver(feedback(1), feedback(2, execution=execution(2, confidentiality="restricted")))
+    assert [item["chosen"] for item in await items(api, "/v1/candidates")] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
+        ({"confidentiality": "secret"}, "confidentiality"),
+        ({"regions": []}, "regions"),
         ({"realtime_min_rating": 3.9}, "realtime_min_rating"),
         ({"max_examples": 6}, "max_examples"),
         ({"x": 1}, "x"),

@@ -12,10 +12,12 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.app import build_app
+from proposer.domain.tuning_settings import TuningSettings
 from proposer.instruction_drafter import InstructionDrafter
 from proposer.instruction_service import DraftRules
 from proposer.settings import ProposerSettings
 from proposer.storage.tables import keys
+from proposer.storage.tuning_settings import TuningSettingsRepository
 from ratchet.prompt import parse
 from ratchet_evaluation.domain.judges.spend import SpendLimit, TokenPrices
 from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
@@ -24,7 +26,7 @@ from shared.events import derived_id
 from shared.events.erasure import ErasureRequested
 from shared.events.evaluation import CandidateDrafted, EvaluationCompleted
 from shared.events.feedback import Consent
-from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
+from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn, UsedTraces
 from shared.events.quality import Cause, RegressionDetected, RegressionResolved
 from tests.support.judges import FakeEndpoint, completion
 from tests.support.proposer import NOW, execution, feedback, live, prompt, regression
@@ -115,6 +117,32 @@ async def test_the_best_candidate_that_is_better_is_proposed(engine: AsyncEngine
     outcome = "SELECT proposal_id, reason FROM proposer.regressions"
     assert await drafting.proposer.rows(outcome) == [(ready.proposal_id, None)]
     assert (await drafting.state())[0] == "proposed"
+
+
+async def test_only_answers_that_the_target_allows_are_shown_to_a_model(engine: AsyncEngine) -> None:
+    drafting = Drafting(engine, [edits("Cite sources.")])
+    async with drafting.proposer.store.begin() as tx:
+        settings = TuningSettings(regions=("eu",), confidentiality="internal")
+        await TuningSettingsRepository(tx.conn).save("acme", "production", "bot", settings, "ann", NOW)
+    await drafting.proposer.deliver(live(BASE))
+    given: list[dict[str, Any]] = [
+        {"region": "eu", "confidentiality": "internal"},
+        {"region": "us", "confidentiality": "internal"},
+        {"region": "eu", "confidentiality": "restricted"},
+        {"region": "eu", "confidentiality": "public", "output": "Write to [email]."},
+        {},
+    ]
+    asked = [feedback(n, value=0.0, execution=execution(n, **fields)) for n, fields in enumerate(given, 1)]
+    await drafting.proposer.deliver(*asked)
+    await drafting.proposer.deliver(regression(UNKNOWN))
+    await drafting.drafter.draft_next()
+    data = json.loads(drafting.model.requests[0]["messages"][1]["content"])
+    assert [each["input"] for each in data["failures"]] == ["Question 1?"]
+    (request,) = await drafting.requests()
+    await drafting.proposer.deliver(evaluated(request))
+    (ready,) = await drafting.proposals()
+    used = UsedTraces(traces=1, regions={"eu": 1}, confidentiality={"internal": 1})
+    assert ready.evidence.traces == used
 
 
 async def test_nothing_is_proposed_if_no_candidate_is_better(engine: AsyncEngine) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from proposer.domain.boundary_checks import MANAGED
 from proposer.domain.model import PromptKey
 from proposer.domain.prompt_homes import DeclaredTarget, Hosting, PromptHome
+from proposer.domain.tuning_settings import TuningSettings
 from proposer.forges.github import GitHub
 from proposer.forges.gitlab import GitLab
 from proposer.forges.repositories import Repositories
 from proposer.pull_request_worker import PullRequestWorker
 from proposer.storage.pull_request_queries import list_pull_requests, list_repository_texts
 from proposer.storage.report_folder import ReportFolder
+from proposer.storage.tuning_settings import TuningSettingsRepository
 from ratchet.prompt import Prompt, parse
 from shared.events.evaluation import EvaluationCompleted
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import Cause, RegressionResolved
 from tests.support.forges import FakeForge, FakeGitHub, FakeGitLab
-from tests.support.proposer import KEY, NOW, cause, feedback, live, prompt, regression, slotted
+from tests.support.proposer import KEY, NOW, cause, execution, feedback, live, prompt, regression, slotted
 from tests.support.proposer_service import Proposer
 
 PATH = "prompts/answer.txt"
@@ -54,6 +56,11 @@ class Site:
         await self.proposer.deliver(FELL)
         (ready,) = [e for e in await self.proposer.emitted() if isinstance(e, ProposalReady)]
         return ready
+
+    async def allow(self, settings: TuningSettings) -> None:
+        """Declare which answers the target allows to be used."""
+        async with self.proposer.store.begin() as tx:
+            await TuningSettingsRepository(tx.conn).save("acme", "production", "bot", settings, "ann", NOW)
 
     async def later(self, seconds: float = 3600) -> None:
         """Let time pass, and work on what is due then."""
@@ -84,10 +91,14 @@ def evaluated(ready: ProposalReady, verdict: str) -> EvaluationCompleted:
 
 
 def make_site(
-    engine: AsyncEngine, fake: FakeForge, model: Hosting = "self-hosted", reports: ReportFolder | None = None
+    engine: AsyncEngine,
+    fake: FakeForge,
+    model: Hosting = "self-hosted",
+    reports: ReportFolder | None = None,
+    home: PromptHome = HOME,
 ) -> Site:
     kind = GitHub if isinstance(fake, FakeGitHub) else GitLab
-    homes: dict[PromptKey, PromptHome] = {KEY: HOME}
+    homes: dict[PromptKey, PromptHome] = {KEY: home}
     declared = {("acme", "production", "bot"): DeclaredTarget("acme", "production", "bot", model)}
     proposer = Proposer(engine, homes=homes)
     repositories = Repositories(homes, declared, {"forge": kind("https://forge.test", "t", fake.transport())})
@@ -179,9 +190,37 @@ async def test_traces_that_did_not_pass_all_gates_stop_it(engine: AsyncEngine, f
     site = make_site(engine, fake)
     await site.proposer.deliver(live(slotted()))
     await site.proposer.deliver(feedback(1))
-    assert "region and confidentiality are not known" in await stopped(site)
+    assert "region: what is allowed is not declared for the target" in await stopped(site)
     (row,) = await site.proposer.rows("SELECT proposal::text AS stored FROM proposer.pull_requests")
     assert "Question 1" not in row.stored
+
+
+async def test_an_example_set_of_allowed_answers_becomes_a_reference(engine: AsyncEngine, fake: FakeForge) -> None:
+    site = make_site(engine, fake, home=replace(HOME, format="json"))
+    await site.allow(TuningSettings(regions=("eu",), confidentiality="internal"))
+    fake.repository.commit("main", PATH, json.dumps(slotted().to_dict(), indent=2))
+    await site.proposer.deliver(live(slotted()))
+    known = [execution(number, region=region, confidentiality="public") for number, region in ((1, "eu"), (2, "us"))]
+    await site.proposer.deliver(feedback(1, execution=known[0]), feedback(2, execution=known[1]), feedback(3))
+    await site.worker.run()
+    (ready,) = [e for e in await site.proposer.emitted() if isinstance(e, ProposalReady)]
+    assert [example.input for example in ready.example_sets[0].examples] == ["Question 1?"]
+    (pull,) = fake.repository.pulls
+    assert pull["draft"]
+    assert json.loads(fake.repository.content(BRANCH, PATH)) == ready.document
+    assert "Question" not in fake.repository.content(BRANCH, PATH) + pull["body"]
+    assert "1 traces passed PII, consent, region (eu)" in (await site.pull())["checks"][2]["evidence"]
+
+
+async def test_what_a_target_allows_is_read_when_the_pull_request_is_opened(
+    engine: AsyncEngine, fake: FakeForge
+) -> None:
+    site = make_site(engine, fake)
+    await site.allow(TuningSettings(regions=("eu",), confidentiality="public"))
+    await site.proposer.deliver(live(slotted()))
+    await site.proposer.deliver(feedback(1, execution=execution(1, region="eu", confidentiality="public")))
+    await site.allow(TuningSettings(regions=("us",), confidentiality="public"))
+    assert "region: eu (1) not allowed" in await stopped(site)
 
 
 async def test_a_missing_rollback_copy_stops_it(site: Site) -> None:

@@ -14,6 +14,7 @@ from proposer.domain.boundary_checks import (
     check_data_gates,
     first_failed,
 )
+from proposer.domain.data_rules import NO_TRACES, DataRules
 from proposer.domain.model import PromptState
 from proposer.domain.prompt_homes import DeclaredTarget, Hosting, PromptHome
 from proposer.domain.proposals import draft_example_proposals, to_event
@@ -22,6 +23,7 @@ from shared.events.proposals import Evidence, ProposalReady
 from tests.support.proposer import KEY, candidate, prompt, selected, slotted
 
 HOME = PromptHome(KEY, "github", "acme/app", "main", "prompts/answer.txt", "text", ("prompts/*",))
+EU = DataRules(("eu",), "internal")
 BAD, FIXED = prompt("Be brief."), prompt("Cite your sources.", "Be brief.")
 
 
@@ -42,7 +44,7 @@ def declared(model: Hosting) -> DeclaredTarget:
 def checks(**changes: Any) -> tuple[BoundaryCheck, ...]:
     proposal = changes.pop("proposal", ready())
     given: dict[str, Any] = {
-        "home": HOME, "declared": declared("self-hosted"), "data_gates": check_data_gates(proposal),
+        "home": HOME, "declared": declared("self-hosted"), "rules": EU,
         "rollback_stored": "in the database", "state": DraftState(draft=True, auto_merge=False),
     }  # fmt: skip
     return check_boundary(proposal, **{**given, **changes})
@@ -59,8 +61,9 @@ def test_a_managed_model_may_be_declared_prompt_only() -> None:
     assert first_failed(checks(declared=declared("prompt-only"))) is None
 
 
-def examples() -> ProposalReady:
-    (draft,) = draft_example_proposals(PromptState(KEY, "bot"), slotted(), selected(candidate(1)), [])
+def examples(**fields: Any) -> ProposalReady:
+    found = selected(candidate(1, **fields))
+    (draft,) = draft_example_proposals(PromptState(KEY, "bot"), slotted(), found, [])
     return to_event(draft)
 
 
@@ -73,7 +76,10 @@ def examples() -> ProposalReady:
         ({"proposal": ready(result=prompt("Be brief.", parameters={"top_p": 1}))}, "prompt_only", "parameters"),
         ({"home": PromptHome(KEY, "f", "a/b", "main", "w/x.SafeTensors", "text", ("**",))}, "prompt_only", "weights"),
         ({"proposal": ready(rollback=None)}, "prompt_only", "no version"),
-        ({"proposal": examples()}, "data_gates", "region and confidentiality are not known"),
+        ({"proposal": examples()}, "data_gates", "region: unknown (1) not allowed; 1 traces were used, with consent"),
+        ({"proposal": examples(region="us")}, "data_gates", "region: us (1) not allowed"),
+        ({"proposal": examples(region="eu")}, "data_gates", "confidentiality: unknown (1) not allowed"),
+        ({"proposal": examples(region="eu"), "rules": DataRules()}, "data_gates", "not declared for the target"),
         ({"proposal": ready(kind="edit")}, "data_gates", "not known"),
         ({"rollback_stored": None}, "rollback", "no stored copy"),
         ({"state": DraftState(draft=False, auto_merge=False)}, "draft", "not a draft"),
@@ -87,11 +93,25 @@ def test_each_check_stops_a_proposal(changes: dict[str, Any], name: str, evidenc
     assert evidence in failed.evidence
 
 
+def test_examples_whose_traces_pass_every_gate_pass() -> None:
+    proposal = examples(region="eu", confidentiality="public")
+    check = check_data_gates(proposal, EU)
+    assert (check.passed, check.evidence) == (
+        True, "1 traces passed PII, consent, region (eu) and confidentiality (public)",
+    )  # fmt: skip
+    assert first_failed(checks(proposal=proposal)) is None
+    assert check_data_gates(examples(), DataRules(("eu",), "internal", allow_unknown=True)).passed
+
+
+def test_an_edit_that_no_trace_led_to_passes_the_data_gates() -> None:
+    clause = ready(kind="instruction", evidence=Evidence(summary="It fell.", traces=NO_TRACES))
+    assert check_data_gates(clause, DataRules()).passed
+    assert not check_data_gates(ready(kind="instruction"), EU).passed
+
+
 def test_personal_data_in_an_example_is_named_as_such() -> None:
-    (draft,) = draft_example_proposals(
-        PromptState(KEY, "bot"), slotted(), selected(candidate(1, output="Write to [email].")), []
-    )
-    assert "PII" in check_data_gates(to_event(draft)).evidence
+    found = examples(output="Write to [email].", region="eu", confidentiality="public")
+    assert "PII" in check_data_gates(found, EU).evidence
 
 
 def test_evidence_has_no_text_of_users() -> None:

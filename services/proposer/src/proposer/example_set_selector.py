@@ -125,7 +125,7 @@ class ExampleSetSelector:
     def _add(self, sets: SelectedSets, state: PromptState, settings: TuningSettings, new: Sequence[Candidate]) -> None:
         vectors = self.embedder.embed([candidate.input for candidate in new])
         for candidate, vector in zip(new, vectors, strict=True):
-            if candidate.score < settings.score_to_enter:
+            if candidate.score < settings.score_to_enter or not settings.data.allows(candidate.data):
                 continue
             live = candidate.example_digest in state.live_example_digests
             entry = PoolEntry(

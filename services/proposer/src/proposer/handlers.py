@@ -206,7 +206,10 @@ def failed_answers(event: FeedbackCreated) -> list[DislikedAnswer]:
         return []
     if event.consent.learning is not True or execution.consent.learning is not True:
         return []
-    answer = FailedAnswer(execution.execution_id, execution.input, execution.output, event.text)
+    answer = FailedAnswer(
+        execution.execution_id, execution.input, execution.output, event.text, execution.region,
+        execution.confidentiality,
+    )  # fmt: skip
     names = dict.fromkeys(use.name for use in execution.prompts)
     keys = [PromptKey(event.project, event.environment, name) for name in names]
     return [DislikedAnswer(key, answer, execution.user, event.user, event.received_at) for key in keys]

@@ -102,7 +102,7 @@ class InstructionDrafter:
                 return None
             ids = dict.fromkeys((*run.execution_ids, *(each.execution_id for each in task.failures)))
             leased = now + timedelta(seconds=2 * self._endpoint.timeout_s)
-            run = replace(run, calls=run.calls + 1, next_call_at=leased, execution_ids=tuple(ids))
+            run = replace(run, calls=run.calls + 1, next_call_at=leased, execution_ids=tuple(ids), traces=task.traces)
             await repository.instructions.save(run, now)
             call = DraftingCall(uuid4(), run, task, body)
             await repository.model_calls.begin(call.id, (run.regression_id, run.base_digest), most, now)
@@ -115,7 +115,9 @@ class InstructionDrafter:
         base = await repository.prompts.get_document(run.key, run.base_digest)
         if regression is None or base is None or state is None or state.in_use != run.base_digest:
             return None
-        failures = await repository.failed_answers.list_newest(run.key, now - CANDIDATE_WINDOW, _FAILURES)
+        settings = await repository.tuning.get(run.key.project, run.key.environment, run.target)
+        since = now - CANDIDATE_WINDOW
+        failures = await repository.failed_answers.list_newest(run.key, since, _FAILURES, settings.data)
         refused = await repository.instructions.list_refused(run.key)
         return DraftTask(
             base, regression.metric, regression.direction, regression.baseline.mean, regression.current.mean,

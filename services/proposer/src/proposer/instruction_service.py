@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from proposer.domain.data_rules import NO_TRACES
 from proposer.domain.instruction_edits import EditedPrompt
 from proposer.domain.instruction_proposals import draft_instruction_proposal, instruction_content_id
 from proposer.domain.instruction_runs import (
@@ -70,7 +71,7 @@ class InstructionService:
             return
         run = InstructionRun(
             regression.regression_id, base.digest, key, regression.target, "clauses" if clauses else "model", "waiting",
-            execution_ids=regression.affected_executions,
+            execution_ids=regression.affected_executions, traces=NO_TRACES if clauses else None,
         )  # fmt: skip
         scope = (regression.project, regression.environment, regression.target)
         begun = await repository.instructions.count_since(*scope, now - _WEEK)

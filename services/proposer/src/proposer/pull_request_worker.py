@@ -8,7 +8,7 @@ from datetime import timedelta
 from proposer.domain.boundary_checks import BoundaryCheck, DraftState, check_boundary, check_draft, first_failed
 from proposer.domain.cycle_report import report_file, rollback_file
 from proposer.domain.json_strings import UnusableFile
-from proposer.domain.prompt_files import ChangedElsewhere, apply_change, text_change
+from proposer.domain.prompt_files import ChangedElsewhere, apply_proposal
 from proposer.domain.prompt_homes import PromptHome
 from proposer.domain.pull_request_text import commit_message, description, title
 from proposer.domain.pull_requests import PullRequest, PullRequestState, may_open, retry_after
@@ -175,12 +175,12 @@ class PullRequestWorker:
 
     async def _check(self, pull: PullRequest, home: PromptHome) -> tuple[BoundaryCheck, ...]:
         async with self._store.begin() as tx:
-            repository = ProposerRepository(tx.conn).pull_requests
-            is_stored = await repository.has_rollback(pull.key, pull.proposal.rollback_digest)
-        data_gates = next(check for check in pull.checks if check.name == "data_gates")
+            repository = ProposerRepository(tx.conn)
+            is_stored = await repository.pull_requests.has_rollback(pull.key, pull.proposal.rollback_digest)
+            tuning = await repository.tuning.get(pull.key.project, pull.key.environment, pull.target)
         declared = self._repositories.declared.get((pull.key.project, pull.key.environment, pull.target))
         stored = await self._store_copy(pull) if is_stored else None
-        return check_boundary(pull.proposal, home, declared, data_gates, stored, _PLANNED)
+        return check_boundary(pull.proposal, home, declared, tuning.data, stored, _PLANNED)
 
     async def _store_copy(self, pull: PullRequest) -> str | None:
         """Write the report and the rollback copy, and return where the copy is; None if it can't be read back."""
@@ -197,7 +197,7 @@ class PullRequestWorker:
     def _new_content(self, pull: PullRequest, home: PromptHome, found: RepositoryFile) -> bytes:
         assert pull.proposal.rollback is not None
         base, result = parse(pull.proposal.rollback), parse(pull.proposal.document)
-        return apply_change(found.content, home, text_change(base, result))
+        return apply_proposal(found.content, home, base, result)
 
     def _commit(self, pull: PullRequest, home: PromptHome, found: RepositoryFile, content: bytes) -> ProposedCommit:
         body = self._body(pull, home)

@@ -118,8 +118,23 @@ class InstructionEvidence(Fact):
     constraints: tuple[str, ...] = ()
 
 
+class UsedTraces(Fact):
+    """The traces whose texts a proposal was made from: how many, by region and confidentiality ("unknown" if not sent).
+
+    `personal`: traces in which personal data was found, and removed.
+    """
+
+    traces: int
+    personal: int = 0
+    regions: dict[str, int]
+    confidentiality: dict[str, int]
+
+
 class Evidence(Fact):
-    """The reason of a proposal: the regression or the feedback; at most a sample of the ids."""
+    """The reason of a proposal: the regression or the feedback; at most a sample of the ids.
+
+    `traces` is what is known of the traces whose texts it was made from; None: not known, or none were used.
+    """
 
     regression_id: UUID | None = None
     feedback_ids: tuple[UUID, ...] = ()
@@ -127,6 +142,7 @@ class Evidence(Fact):
     summary: str
     example_set: ExampleSetEvidence | None = None
     instruction: InstructionEvidence | None = None
+    traces: UsedTraces | None = None
 
 
 class ProposalReady(TargetEvent):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from proposer.domain.suggestions import SuggestionKind
+from shared.events.feedback import Confidentiality
 from shared.events.proposals import ProposalKind
 from shared.web.response_models import NEXT, DescribedResponse
 
@@ -66,7 +67,10 @@ class DraftPage(DescribedResponse):
 
 
 class TuningSettingsView(DescribedResponse):
-    """Settings of tuning. `schedule` is a cron expression of five fields in `time_zone`; null: no batch runs."""
+    """Settings of tuning. `schedule` is a cron expression of five fields in `time_zone`; null: no batch runs.
+
+    `regions` and `confidentiality` (the highest): of which data answers may be used; null: not declared.
+    """
 
     realtime_min_rating: float
     batch_min_rating: float
@@ -75,6 +79,9 @@ class TuningSettingsView(DescribedResponse):
     max_tokens: int
     schedule: str | None
     time_zone: str
+    regions: list[str] | None
+    confidentiality: Confidentiality | None
+    allow_unknown_data: bool
 
 
 class TargetTuningView(TuningSettingsView):

@@ -13,6 +13,7 @@ from proposer.domain.schedules import next_run
 from proposer.domain.tuning_settings import MAX_EXAMPLES, MAX_RATING, MAX_WINDOW_DAYS, MIN_RATING, TuningSettings
 from proposer.storage.repository import ProposerRepository
 from shared.auth.principal import Principal
+from shared.events.feedback import Confidentiality
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock
 from shared.web.authentication import require
@@ -20,6 +21,7 @@ from shared.web.response_models import described_by
 
 Admin = Annotated[Principal, Depends(require("admin"))]
 Target = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
+Region = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Rating = Annotated[float, Field(ge=MIN_RATING, le=MAX_RATING)]
 
 _DEFAULTS = TuningSettings()
@@ -28,6 +30,10 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 class TuningSettingsBody(BaseModel):
     """Settings of one target; what is left out has its default. Answers rated below 4 are not stored as candidates.
+
+    `regions` and `confidentiality` (the highest) are what answers may be used of: only those that pass become examples,
+    or are shown to a language model. Without both, no pull request has what was made from answers. An answer whose
+    region or confidentiality is unknown passes only with `allow_unknown_data`.
 
     `schedule` is a cron expression of five fields, in `time_zone` (IANA), by which batch runs select examples.
     """
@@ -44,6 +50,10 @@ class TuningSettingsBody(BaseModel):
     schedule: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = _DEFAULTS.time_zone
 
+    regions: Annotated[list[Region], Field(min_length=1, max_length=50)] | None = None
+    confidentiality: Confidentiality | None = None
+    allow_unknown_data: bool = False
+
     @field_validator("schedule")
     @classmethod
     def _valid_schedule(cls, expression: str | None) -> str | None:
@@ -56,6 +66,11 @@ class TuningSettingsBody(BaseModel):
     def _valid_zone(cls, name: str) -> str:
         next_run("0 0 * * *", name, _ANY_TIME)
         return name
+
+    def settings(self) -> TuningSettings:
+        """Return the settings. Regions are compared in lower case, as executions have them."""
+        regions = None if self.regions is None else tuple(dict.fromkeys(each.lower() for each in self.regions))
+        return TuningSettings(**{**self.model_dump(), "regions": regions})
 
 
 def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
@@ -80,7 +95,7 @@ def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
     @router.put("/{target}", responses=described_by(TargetTuningView))
     async def set_settings(principal: Admin, target: Target, body: TuningSettingsBody) -> dict[str, Any]:
         """Replace the settings of a target. They apply from the next feedback on, at the latest after a minute."""
-        settings = TuningSettings(**body.model_dump())
+        settings = body.settings()
         scope = (principal.project, principal.environment, target)
         async with store.begin() as tx:
             await ProposerRepository(tx.conn).tuning.save(*scope, settings, principal.subject, clock.now())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from proposer.domain.data_rules import DataRules
 from proposer.domain.prompt_homes import DeclaredTarget, PromptHome
 from ratchet.prompt import PromptError, diff, parse
 from shared.events.proposals import ProposalReady
@@ -14,8 +15,6 @@ MANAGED = "managed model — prompt-only improvement required"
 
 _PROMPT_PARTS = re.compile(r"(messages|variables|slots)(\W|$)")
 _WEIGHTS = (".bin", ".ckpt", ".gguf", ".ggml", ".h5", ".npz", ".onnx", ".pb", ".pkl", ".pt", ".pth", ".safetensors")
-_SCRUBBED = re.compile(r"\[(?:card|email|erased|iban|id|ip|number|phone|secret)\]")
-"""What the collector writes instead of personal data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,18 @@ def check_boundary(
     proposal: ProposalReady,
     home: PromptHome,
     declared: DeclaredTarget | None,
-    data_gates: BoundaryCheck,
+    rules: DataRules,
     rollback_stored: str | None,
     state: DraftState,
 ) -> tuple[BoundaryCheck, ...]:
     """Return the five checks of a proposal.
 
-    `data_gates` was made of the proposal with its examples. `rollback_stored` says where a copy is; None: nowhere.
+    `rules`: which data the target allows. `rollback_stored` says where a copy is; None: nowhere.
     """
     return (
         check_model(declared),
         check_prompt_only(proposal, home),
-        data_gates,
+        check_data_gates(proposal, rules),
         check_rollback(proposal, rollback_stored),
         check_draft(state),
     )
@@ -89,18 +88,23 @@ def check_prompt_only(proposal: ProposalReady, home: PromptHome) -> BoundaryChec
     return BoundaryCheck("prompt_only", True, f"only these change: {', '.join(paths[:5])}; no weights")
 
 
-def check_data_gates(proposal: ProposalReady) -> BoundaryCheck:
-    """Check that used traces passed all gates: PII, consent, region, confidentiality. Unknown is no."""
+def check_data_gates(proposal: ProposalReady, rules: DataRules) -> BoundaryCheck:
+    """Check that used traces passed all gates: PII, consent, region, confidentiality. Unknown is no, unless allowed.
+
+    Only answers of users who agreed to learning are ever used, so consent needs no count.
+    """
     if proposal.kind in ("restore", "rollback") and not proposal.example_sets:
         return BoundaryCheck("data_gates", True, "no trace's text is used: every line was in an earlier version")
-    examples = [example for found in proposal.example_sets for example in found.examples]
-    texts = [text for example in examples for text in (example.input, example.output)]
-    if any(_SCRUBBED.search(text) for text in texts):
-        return BoundaryCheck("data_gates", False, "PII: personal data was found in an example's trace")
-    if examples:
-        passed = f"of {len(examples)} traces: PII and consent passed"
-        return BoundaryCheck("data_gates", False, f"{passed}; region and confidentiality are not known, which is no")
-    return BoundaryCheck("data_gates", False, "whether traces were used that passed the four gates is not known")
+    used = proposal.evidence.traces
+    if used is None:
+        return BoundaryCheck("data_gates", False, "whether traces were used that passed the four gates is not known")
+    if not used.traces:
+        return BoundaryCheck("data_gates", True, "no trace's text is used")
+    if refusal := rules.refusal(used):
+        return BoundaryCheck("data_gates", False, f"{refusal}; {used.traces} traces were used, with consent")
+    regions, levels = ", ".join(used.regions), ", ".join(used.confidentiality)
+    passed = f"{used.traces} traces passed PII, consent, region ({regions}) and confidentiality ({levels})"
+    return BoundaryCheck("data_gates", True, passed)
 
 
 def check_rollback(proposal: ProposalReady, stored: str | None) -> BoundaryCheck:

@@ -136,7 +136,7 @@ def _candidates(event: FeedbackCreated, execution: ExecutionFacts, score: float)
             PromptKey(event.project, event.environment, name), event.target, digest, event.feedback_id,
             execution.execution_id, score, input_text, output_text, key, execution.user, contributor, eligible,
             event.occurred_at, event.received_at, author=event.user if corrected else None,
-            corrected=corrected, trusted=secret,
+            corrected=corrected, trusted=secret, region=execution.region, confidentiality=execution.confidentiality,
         )
         for name, digest in digests.items()
     )  # fmt: skip

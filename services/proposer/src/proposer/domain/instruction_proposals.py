@@ -47,6 +47,7 @@ def draft_instruction_proposal(
             execution_ids=run.execution_ids,
             summary=_summary(regression, run, chosen),
             instruction=_evidence(run, chosen, spent, refused),
+            traces=run.traces,
         ),
         recovery_criteria(regression),
     )

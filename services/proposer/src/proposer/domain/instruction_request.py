@@ -6,9 +6,10 @@ there are no tools. See docs/decisions/0049-instructions-are-drafted-as-data.md.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from proposer.domain.data_rules import TraceData, count_traces, has_personal_data
 from proposer.domain.instruction_edits import (
     MOST_CHARACTERS,
     EditedPrompt,
@@ -19,6 +20,8 @@ from proposer.domain.instruction_edits import (
     instruction_messages,
 )
 from ratchet.prompt import Json, Prompt
+from shared.events.feedback import Confidentiality
+from shared.events.proposals import UsedTraces
 from shared.events.quality import Losing
 
 MOST_CANDIDATES = 5
@@ -71,12 +74,21 @@ class UnusableReply(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FailedAnswer:
-    """An answer that a user disliked: what was asked, the answer, and what they said about it."""
+    """An answer that a user disliked: what was asked, the answer, and what they said about it.
+
+    `region` and `confidentiality` are the execution's.
+    """
 
     execution_id: str
     input: str
     output: str | None = None
     comment: str | None = None
+    region: str | None = None
+    confidentiality: Confidentiality | None = None
+
+    @property
+    def data(self) -> TraceData:
+        return TraceData(self.region, self.confidentiality, has_personal_data(*self.texts))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -95,6 +107,11 @@ class DraftTask:
     losing: Sequence[Losing] = ()
     failures: Sequence[FailedAnswer] = ()
     constraints: Sequence[str] = ()
+
+    @property
+    def traces(self) -> UsedTraces:
+        """What is known of the data of its failures."""
+        return count_traces(failure.data for failure in self.failures)
 
     @property
     def user_texts(self) -> list[str]:
@@ -137,11 +154,14 @@ def _data(task: DraftTask) -> dict[str, Any]:
             ],
         },
         "failures": [
-            {name: text and text[:_MOST_TEXT] for name, text in asdict(each).items() if name != "execution_id"}
-            for each in task.failures
+            {name: text and text[:_MOST_TEXT] for name, text in _texts(each).items()} for each in task.failures
         ],
         "constraints": list(task.constraints),
     }
+
+
+def _texts(failure: FailedAnswer) -> dict[str, str | None]:
+    return {"input": failure.input, "output": failure.output, "comment": failure.comment}
 
 
 def read_edits(reply: Mapping[str, Any], task: DraftTask) -> tuple[EditedPrompt, ...]:

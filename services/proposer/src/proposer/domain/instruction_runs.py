@@ -11,6 +11,7 @@ from proposer.domain.model import PromptKey
 from ratchet.prompt import Prompt
 from shared.events import derived_id
 from shared.events.evaluation import EvaluationCompleted, EvaluationVerdict
+from shared.events.proposals import UsedTraces
 from shared.events.quality import RegressionDetected
 from shared.metric_catalog import definition_of
 
@@ -50,7 +51,8 @@ class CandidateEdit:
 @dataclass(frozen=True, slots=True)
 class InstructionRun:
     """A run. `detail` says why it waits or failed, without any user's text. `execution_ids` are those that the
-    candidates were made from: cases that come from them don't count. `calls` are those of the model so far.
+    candidates were made from: cases that come from them don't count. `calls` are those of the model so far. `traces`:
+    what is known of the answers that it was shown.
     """
 
     regression_id: UUID
@@ -66,6 +68,7 @@ class InstructionRun:
     form: int = 0
     next_call_at: datetime | None = None
     proposal_id: UUID | None = None
+    traces: UsedTraces | None = None
 
 
 def to_candidate(regression_id: UUID, base: Prompt, edited: EditedPrompt) -> CandidateEdit:

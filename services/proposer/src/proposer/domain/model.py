@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from proposer.domain.data_rules import TraceData, has_personal_data
 from ratchet.prompt import Prompt, example_digest
 from shared.events import derived_id
+from shared.events.feedback import Confidentiality
 from shared.events.proposals import Criterion, Evidence, Example, ExampleSet, ProposalKind
 
 ProposalState = Literal["open", "withdrawn", "approved", "rejected", "changes_requested"]
@@ -31,7 +33,7 @@ class Candidate:
     that the example counts for; None if no secret key named one. `grant_eligible` is False where a person must decide.
     `live` is whether the example is live now. `author` is who wrote a correction, a keyed hash. `corrected`: the output
     is a correction. `approved`: a person approved the version that brought the example. `trusted`: a secret key sent
-    the feedback.
+    the feedback. `region` and `confidentiality` are the execution's.
     """
 
     key: PromptKey
@@ -53,6 +55,13 @@ class Candidate:
     corrected: bool = False
     approved: bool = False
     trusted: bool = False
+    region: str | None = None
+    confidentiality: Confidentiality | None = None
+
+    @property
+    def data(self) -> TraceData:
+        """What is known of the data of its trace."""
+        return TraceData(self.region, self.confidentiality, has_personal_data(self.input, self.output))
 
     @property
     def rank(self) -> tuple[bool, float, datetime, UUID]:

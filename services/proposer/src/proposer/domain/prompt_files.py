@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from proposer.domain.example_references import set_reference, slot_change
 from proposer.domain.json_strings import UnusableFile, replace_string, strings_at
 from proposer.domain.prompt_homes import PromptHome
 from proposer.domain.python_constants import find_constant, replace_constant
@@ -54,6 +55,19 @@ def text_change(base: Prompt, result: Prompt) -> TextChange:
     if not isinstance(was, Message) or not isinstance(now, Message) or was.role != now.role:
         raise UnusableFile("the changed message is more than text")
     return TextChange(was.content, now.content)
+
+
+def apply_proposal(content: bytes, home: PromptHome, base: Prompt, result: Prompt) -> bytes:
+    """Return the file's new content, in which `result` replaces `base`. Raises UnusableFile, or ChangedElsewhere."""
+    change = slot_change(base, result)
+    if change is None:
+        return apply_change(content, home, text_change(base, result))
+    if home.format != "json":
+        raise UnusableFile("an example set only fits into a JSON file with the whole prompt document, as a reference")
+    changed = set_reference(decode_file(content), base, change)
+    if changed is None:
+        raise ChangedElsewhere("no document of the file is the one that the proposal replaces")
+    return changed.encode()
 
 
 def apply_change(content: bytes, home: PromptHome, change: TextChange) -> bytes:

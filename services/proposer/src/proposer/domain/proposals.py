@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from proposer.domain.acceptance import VersionMeasurement, non_regression_criteria, recovery_criteria
+from proposer.domain.data_rules import count_traces
 from proposer.domain.fix_drafts import BisectedFixes, Draft, NoDraft, draft_fix, suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState, Proposal, ProposalDraft
 from proposer.domain.pool_entries import PoolEntry
@@ -103,6 +104,7 @@ def draft_example_proposals(
                 execution_ids=tuple(e.execution_id for e in examples),
                 summary=f"{counted} that people liked or corrected, for the slot {name}.",
                 example_set=_set_evidence(selected, members),
+                traces=count_traces(candidate.data for candidate in members),
             ),
             acceptance,
             (ExampleSet(slot=name, digest=digest, examples=examples),),

@@ -18,7 +18,13 @@ MAX_BODY = 60_000
 _MAX_DIFF = 20_000
 _MAX_TITLE = 200
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@:$=^-])")
-_VERBS = {"restore": "restore", "rollback": "roll back", "few_shot": "renew the examples of", "edit": "edit"}
+_VERBS = {
+    "restore": "restore",
+    "rollback": "roll back",
+    "few_shot": "renew the examples of",
+    "instruction": "sharpen",
+    "edit": "edit",
+}
 
 
 def branch_name(target: str, at: datetime) -> str:

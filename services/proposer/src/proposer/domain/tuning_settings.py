@@ -1,9 +1,13 @@
 """Which answers may become examples of a target, how many, and when a batch run selects them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from proposer.domain.data_rules import DataRules
 from proposer.domain.pool_entries import SetLimits
+from shared.events.feedback import Confidentiality
 
 MAX_EXAMPLES = 5
 MIN_RATING, MAX_RATING = 4.0, 5.0
@@ -18,6 +22,7 @@ class TuningSettings:
 
     A candidate enters a set in real time from `realtime_min_rating` on, and in a batch run from `batch_min_rating` on.
     The lower of both is what an example needs to stay. `schedule`: the cron expression of batch runs, in `time_zone`.
+    `regions` and `confidentiality` (the highest) are what answers may be used of; None: not declared.
     """
 
     realtime_min_rating: float = 4.5
@@ -27,6 +32,14 @@ class TuningSettings:
     max_tokens: int = 2_000
     schedule: str | None = None
     time_zone: str = "UTC"
+    regions: tuple[str, ...] | None = None
+    confidentiality: Confidentiality | None = None
+    allow_unknown_data: bool = False
+
+    @property
+    def data(self) -> DataRules:
+        """Return which answers may be used by their data."""
+        return DataRules(self.regions, self.confidentiality, self.allow_unknown_data)
 
     def limits(self, near_duplicate: float) -> SetLimits:
         """Return the limits of an example set."""
@@ -63,6 +76,12 @@ class BatchLimits:
             batch_min_rating=settings.batch_min_rating if self.min_rating is None else self.min_rating,
             window_days=settings.window_days if self.window_days is None else self.window_days,
         )
+
+
+def read_settings(stored: Mapping[str, Any]) -> TuningSettings:
+    """Return stored settings; those that a former version stored lack newer ones, which have their defaults."""
+    regions = stored.get("regions")
+    return TuningSettings(**{**stored, "regions": None if regions is None else tuple(regions)})
 
 
 def score_of(rating: float) -> float:

@@ -33,7 +33,7 @@ _INSERT = text(
     """INSERT INTO proposer.candidates
          (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input, output,
           input_key, "user", contributor, author, grant_eligible, occurred_at, received_at, corrected, trusted, tokens,
-          embedder, embedding, is_excluded)
+          embedder, embedding, region, confidentiality, personal, is_excluded)
        SELECT c.*,
          EXISTS (SELECT FROM proposer.objections o
                  WHERE (o.project, o.environment, o.execution_id) = (c.project, c.environment, c.execution_id)
@@ -49,10 +49,11 @@ _INSERT = text(
          CAST(:author AS text[]),
          CAST(:grant_eligible AS boolean[]), CAST(:occurred_at AS timestamptz[]),
          CAST(:received_at AS timestamptz[]), CAST(:corrected AS boolean[]), CAST(:trusted AS boolean[]),
-         CAST(:tokens AS integer[]), CAST(:embedder AS text[]), CAST(:embedding AS bytea[]))
+         CAST(:tokens AS integer[]), CAST(:embedder AS text[]), CAST(:embedding AS bytea[]),
+         CAST(:region AS text[]), CAST(:confidentiality AS text[]), CAST(:personal AS boolean[]))
          AS c (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input,
                output, input_key, "user", contributor, author, grant_eligible, occurred_at, received_at, corrected,
-               trusted, tokens, embedder, embedding)
+               trusted, tokens, embedder, embedding, region, confidentiality, personal)
        ON CONFLICT DO NOTHING RETURNING project, environment, name, feedback_id, is_excluded"""
 )
 
@@ -175,7 +176,8 @@ def candidate_from_row(row: Row[Any], live_examples: Container[str] = ()) -> Can
         PromptKey(r["project"], r["environment"], r["name"]), r["target"], r["digest"], r["feedback_id"],
         r["execution_id"], r["score"], r["input"], r["output"], r["input_key"], r["user"],
         r["contributor"], r["grant_eligible"], r["occurred_at"], r["received_at"],
-        r["example_digest"] in live_examples, r["author"], r["corrected"], r["approved"], r["trusted"],
+        r["example_digest"] in live_examples, r["author"], r["corrected"], r["approved"], r["trusted"], r["region"],
+        r["confidentiality"],
     )  # fmt: skip
 
 
@@ -202,4 +204,7 @@ def _row(c: Candidate, embedder: str, embedding: bytes) -> dict[str, object]:
         "tokens": c.tokens,
         "embedder": embedder,
         "embedding": embedding,
+        "region": c.region,
+        "confidentiality": c.confidentiality,
+        "personal": c.data.personal,
     }

@@ -14,6 +14,7 @@ from proposer.domain.instruction_runs import CandidateEdit, InstructionRun, RunS
 from proposer.domain.model import PromptKey
 from proposer.storage.instruction_tables import instruction_runs
 from proposer.storage.tables import key_columns, key_from_row, matches_key, proposals
+from shared.events.proposals import UsedTraces
 
 _UNFINISHED = ("waiting", "evaluating")
 
@@ -124,7 +125,7 @@ def _state(run: InstructionRun, now: datetime) -> dict[str, Any]:
     return {
         "state": run.state, "detail": run.detail, "candidates": candidates, "execution_ids": list(run.execution_ids),
         "calls": run.calls, "form": run.form, "next_call_at": run.next_call_at, "proposal_id": run.proposal_id,
-        "changed_at": now,
+        "changed_at": now, "traces": run.traces and run.traces.model_dump(),
     }  # fmt: skip
 
 
@@ -134,4 +135,5 @@ def _run(row: Row[Any]) -> InstructionRun:
     return InstructionRun(
         row.regression_id, row.base_digest, key_from_row(row), row.target, row.source, state, row.detail, candidates,
         tuple(row.execution_ids), row.calls, row.form, row.next_call_at, row.proposal_id,
+        UsedTraces.model_validate(row.traces) if row.traces else None,
     )  # fmt: skip

@@ -26,6 +26,7 @@ instruction_runs = Table(
     Column("proposal_id", Uuid),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("traces", JSONB(none_as_null=True)),
     CheckConstraint("source IN ('model', 'clauses')", name="source"),
     CheckConstraint(
         "state IN ('waiting', 'evaluating', 'proposed', 'not_better', 'failed', 'ended')", name="state"
@@ -67,6 +68,8 @@ failed_answers = Table(
     Column("output", Text),
     Column("comment", Text),
     Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("region", Text),
+    Column("confidentiality", Text),
     Index("ix_failed_answers_received_at", "received_at"),
     Index("ix_failed_answers_newest", "project", "environment", "name", "received_at"),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.boundary_checks import BoundaryCheck, check_data_gates
+from proposer.domain.boundary_checks import BoundaryCheck
 from proposer.domain.model import PromptKey
 from proposer.domain.prompt_homes import PromptHome
 from proposer.domain.pull_request_text import branch_name
@@ -39,7 +39,7 @@ class PullRequestRepository:
         row = {
             **key_columns(home.key), "proposal_id": event.proposal_id, "target": event.target, "forge": home.forge,
             "repository": home.repository, "state": "pending", "proposal": without_texts(event),
-            "checks": [check_data_gates(event).to_json()],
+            "checks": [],
             "regression": await self._regression(event.evidence.regression_id), "evaluate_until": evaluate_until,
             "next_attempt_at": now, "created_at": now, "changed_at": now,
         }  # fmt: skip

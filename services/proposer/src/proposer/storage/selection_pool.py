@@ -13,6 +13,7 @@ from proposer.domain.pool_entries import PoolEntry
 from proposer.domain.text_vectors import Embedder, pack_vector, unpack_vectors
 from proposer.domain.tuning_settings import TuningSettings
 from proposer.storage.candidates import BEST_FIRST, PER_CONTRIBUTOR
+from proposer.storage.data_gates import PASSES_GATES, gate_parameters
 from proposer.storage.tables import candidates, key_columns
 from shared.events.proposals import RemovalReason
 
@@ -30,7 +31,8 @@ _POOL = text(
            row_number() OVER (PARTITION BY contributor ORDER BY {BEST_FIRST}) AS nth
          FROM proposer.candidates
          WHERE project = :project AND environment = :environment AND name = :name
-           AND NOT is_excluded AND received_at >= :since AND embedder = :embedder AND score >= :stay) AS ranked
+           AND NOT is_excluded AND received_at >= :since AND embedder = :embedder AND score >= :stay
+           AND {PASSES_GATES}) AS ranked
        WHERE is_live OR is_chosen OR (score >= :enter AND nth <= :per_contributor)
        ORDER BY is_live OR is_chosen DESC, input_key, feedback_id LIMIT :limit"""
 )
@@ -81,6 +83,7 @@ class SelectionPoolRepository:
                 **key_columns(state.key), "since": settings.since(now), "embedder": embedder, "enter": enter,
                 "stay": settings.score_to_stay, "served": list(state.live_example_digests), "limit": _LIMIT,
                 "chosen": [*state.chosen, *state.chosen_eligible], "per_contributor": PER_CONTRIBUTOR,
+                **gate_parameters(settings.data),
             },
         )  # fmt: skip
         return _entries(rows.all())

@@ -150,6 +150,9 @@ candidates = Table(
     Column("approved", Boolean, nullable=False, server_default="false"),
     Column("trusted", Boolean, nullable=False, server_default="false"),
     Column("tokens", Integer, nullable=False, server_default="0"),
+    Column("region", Text),
+    Column("confidentiality", Text),
+    Column("personal", Boolean, nullable=False, server_default="false"),
     Column("embedder", Text),
     Column("embedding", LargeBinary),
     Index(

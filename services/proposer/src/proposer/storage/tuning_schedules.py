@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.schedules import next_run
-from proposer.domain.tuning_settings import TuningSettings
+from proposer.domain.tuning_settings import TuningSettings, read_settings
 from proposer.storage.tables import tuning_settings
 
 
@@ -38,7 +38,7 @@ class TuningScheduleRepository:
         row = (await self._conn.execute(due.with_for_update(skip_locked=True))).first()
         if row is None:
             return None
-        settings = TuningSettings(**row.settings)
+        settings = read_settings(row.settings)
         runs_at = next_run(settings.schedule, settings.time_zone, now) if settings.schedule else None
         mine = (s.project == row.project, s.environment == row.environment, s.target == row.target)
         await self._conn.execute(update(tuning_settings).where(*mine).values(next_run_at=runs_at))

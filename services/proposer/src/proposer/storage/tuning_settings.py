@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.schedules import next_run
-from proposer.domain.tuning_settings import TuningSettings
+from proposer.domain.tuning_settings import TuningSettings, read_settings
 from proposer.storage.tables import tuning_settings
 
 _DEFAULTS = TuningSettings()
@@ -25,14 +25,14 @@ class TuningSettingsRepository:
         s = tuning_settings.c
         mine = (s.project == project, s.environment == environment, s.target == target)
         found = (await self._conn.execute(select(s.settings).where(*mine))).scalar()
-        return TuningSettings(**found) if found else _DEFAULTS
+        return read_settings(found) if found else _DEFAULTS
 
     async def list_all(self, project: str, environment: str) -> dict[str, TuningSettings]:
         """Return the settings of each target that has its own, by target."""
         s = tuning_settings.c
         mine = select(s.target, s.settings).where(s.project == project, s.environment == environment)
         rows = await self._conn.execute(mine.order_by(s.target))
-        return {row.target: TuningSettings(**row.settings) for row in rows}
+        return {row.target: read_settings(row.settings) for row in rows}
 
     async def save(
         self, project: str, environment: str, target: str, settings: TuningSettings, by: str, now: datetime
