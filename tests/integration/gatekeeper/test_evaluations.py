@@ -296,3 +296,40 @@ async def test_admin_chooses_the_rule_of_a_target(gate: World, proposal: dict[st
     await gate.ask("admin_key", "POST", "/v1/evaluation-rules", {**rule, "rule": "default"})
     (listed,) = (await gate.ask("reviewer_key", "GET", "/v1/evaluation-rules")).json()["items"]
     assert listed["rule"] == "required"
+
+
+async def test_a_grant_waits_for_the_evaluation_that_an_admin_requires(gate: World) -> None:
+    await gate.promote(ONE)
+    rule = {"target": "bot", "rule": "required", "reason": "few-shots are evaluated first"}
+    assert (await gate.ask("admin_key", "POST", "/v1/evaluation-rules", rule)).status_code == 200
+    assert (await gate.grant()).status_code == 201
+    event = few_shot(ONE, ("2+2", "4"))
+    await gate.arrive(event)
+    assert [request.digest for request in await requests(gate)] == [event.digest]
+    verdict = completed(event.proposal_id, digest=event.digest, verdict="inconclusive")
+    for refused in (verdict, verdict.model_copy(update={"evaluation_id": uuid4(), "verdict": "fail"})):
+        await handle(gate, refused)
+        assert await gate.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(0,)]
+    with pytest.raises(DBAPIError, match="evaluation-missing"):  # not even with all privileges on the table
+        await gate.sql(
+            """INSERT INTO gatekeeper.grant_uses (grant_id, number, project, environment, name, proposal_id,
+                                                  base_digest, digest)
+               SELECT g.id, 1, p.project, p.environment, p.name, p.id, p.base_digest, p.digest
+               FROM gatekeeper.grants g, gatekeeper.proposals p WHERE p.kind = 'few_shot'"""
+        )
+    passed = {"evaluation_id": uuid4(), "report_digest": OTHER, "completed_at": datetime.now(UTC)}
+    await handle(gate, completed(event.proposal_id, digest=event.digest, **passed))
+    now = await gate.live()
+    assert now is not None
+    assert (now["digest"], now["authorisation"]["kind"]) == (event.digest, "grant")
+
+
+async def test_a_grant_waits_for_no_evaluation_that_only_advises(gate: World) -> None:
+    await publish(gate)
+    await gate.promote(ONE)
+    assert (await gate.grant()).status_code == 201
+    event = few_shot(ONE, ("2+2", "4"))
+    await gate.arrive(event)
+    now = await gate.live()
+    assert now is not None
+    assert now["digest"] == event.digest

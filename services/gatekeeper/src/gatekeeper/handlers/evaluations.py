@@ -9,8 +9,9 @@ from gatekeeper.domain.signer import Signer
 from gatekeeper.storage.acceptance import AcceptanceRepository
 from gatekeeper.storage.rollouts import RolloutRepository
 from gatekeeper.use_cases.evaluations import record_dataset, record_evaluation
+from gatekeeper.use_cases.grants import HALTED, use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
-from shared.errors import Permanent
+from shared.errors import Permanent, Retryable
 from shared.events.evaluation import DatasetPublished, EvaluationCompleted
 from shared.events.quality import QualityMeasured
 from shared.messaging.cloudevents import Received
@@ -24,7 +25,7 @@ _MAX_BATCH = 50
 
 @dataclass(frozen=True, slots=True)
 class EvaluationHandlers:
-    """Store golden sets and verdicts. Nothing goes live here: a person decides with them."""
+    """Store golden sets and verdicts. A version goes live here only by a grant that waited for a verdict."""
 
     signer: Signer
     clock: Clock
@@ -43,7 +44,7 @@ class EvaluationHandlers:
 
     async def on_completed(self, tx: Tx, events: Sequence[Received[EvaluationCompleted]]) -> None:
         """Store verdicts of proposals; a repeated one changes nothing. Candidates of drafts are the proposer's."""
-        await self._record(tx, [each for each in events if not each.event.drafted], record_evaluation)
+        await self._record(tx, [each for each in events if not each.event.drafted], _record_verdict)
 
     async def on_quality(self, tx: Tx, events: Sequence[Received[QualityMeasured]]) -> None:
         """Count what is measured about live versions, for acceptance criteria, and about the arms of rollouts."""
@@ -62,4 +63,13 @@ class EvaluationHandlers:
             try:
                 await record(unit, received.event)
             except BoundaryError as error:
+                if error.code in HALTED:
+                    raise Retryable(error.code) from None
                 raise Permanent(error.code) from None
+
+
+async def _record_verdict(unit: UnitOfWork, event: EvaluationCompleted) -> None:
+    """Store a verdict; if it is a pass, apply a few-shot set whose grant waited for it. Clients hear it by Kafka."""
+    await record_evaluation(unit, event)
+    if event.verdict == "pass" and await use_grant(unit, event.project, event.environment, event.proposal_id):
+        await unit.sign_audit_head(event.project)

@@ -10,7 +10,7 @@ from gatekeeper.storage.boundary_functions import call_function
 from gatekeeper.storage.contents import ContentRepository
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.evaluations import request_evaluation
-from gatekeeper.use_cases.grants import use_grant
+from gatekeeper.use_cases.grants import HALTED, use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.errors import Permanent, Retryable
 from shared.events.base import subject_key
@@ -22,8 +22,6 @@ from shared.runtime.clock import Clock
 
 _MAX_BATCH = 50
 """Events per transaction. Each locks its project, so a batch must be short."""
-_HALTED = ("halted", "project-halted")
-"""A person halted promotions while a grant was used: the retry sees that and leaves the proposal open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class ProposalHandlers:
         try:
             await _open(self._unit(tx, received), received.event, contents)
         except BoundaryError as error:
-            if error.code in _HALTED:
+            if error.code in HALTED:
                 raise Retryable(error.code) from None
             raise Permanent(error.code) from None
 

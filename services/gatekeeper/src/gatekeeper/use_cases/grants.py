@@ -12,9 +12,12 @@ from gatekeeper.use_cases.live_publication import publish_live
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.events.promotion import PromptLive
 
+HALTED = ("halted", "project-halted")
+"""A person halted promotions while a grant was used: the retry sees that and leaves the proposal open."""
+
 
 async def use_grant(unit: UnitOfWork, project: str, environment: str, proposal_id: UUID) -> list[PromptLive]:
-    """Make a proposal live if a grant covers it. Return the live version, or [] if the proposal needs a decision."""
+    """Make a proposal live if a grant covers it. Return the live version; [] if it needs a decision or evaluation."""
     uses = await call_for_rows(unit.conn, GrantUse, "use_grant", proposal_id)
     if not uses:
         return []

@@ -51,6 +51,16 @@ BEGIN
     END IF;
 END $$;
 
+-- Return whether a grant must wait: an evaluation is required for the target of a proposal, and its latest one is none
+-- that passed in the last 24 hours.
+CREATE OR REPLACE FUNCTION gatekeeper.awaits_evaluation(p gatekeeper.proposals) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+    SELECT gatekeeper.evaluation_rule(p) = 'required' AND NOT coalesce(
+        (SELECT e.verdict = 'pass' AND e.completed_at >= clock_timestamp() - interval '24 hours'
+         FROM gatekeeper.evaluations e WHERE e.proposal_id = p.id ORDER BY e.completed_at DESC, e.id DESC LIMIT 1),
+        false)
+$$;
+
 -- Trigger: evaluation and evidence of a decision are those of its proposal, and an approval has the evaluation it needs.
 CREATE OR REPLACE FUNCTION gatekeeper.bind_decision_evidence() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$

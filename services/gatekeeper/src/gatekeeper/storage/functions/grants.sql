@@ -68,6 +68,9 @@ BEGIN
     IF gap IS NULL AND (SELECT gatekeeper.needs_person(p) FROM gatekeeper.proposals p WHERE p.id = NEW.proposal_id) THEN
         gap := 'needs-person';
     END IF;
+    IF gap IS NULL AND (SELECT gatekeeper.awaits_evaluation(p) FROM gatekeeper.proposals p WHERE p.id = NEW.proposal_id) THEN
+        gap := 'evaluation-missing';
+    END IF;
     IF gap IS NOT NULL THEN
         PERFORM gatekeeper.refuse(gap, 'the grant does not cover this change');
     END IF;

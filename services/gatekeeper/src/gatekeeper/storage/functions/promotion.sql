@@ -126,6 +126,7 @@ BEGIN
     IF gatekeeper.is_halted(p.project, p.environment)
        OR gatekeeper.open_rollout(p.project, p.environment, p.name) IS NOT NULL
        OR gatekeeper.serving_refusal(p.project, p.environment, p.digest) IS NOT NULL OR gatekeeper.needs_person(p)
+       OR gatekeeper.awaits_evaluation(p)
        OR p.state <> 'open' OR p.kind <> 'few_shot' OR p.author_kind <> 'service' OR p.base_digest IS DISTINCT
         FROM (SELECT l.digest FROM gatekeeper.live l
               WHERE (l.project, l.environment, l.name) = (p.project, p.environment, p.name)) THEN
