@@ -90,9 +90,14 @@ class World:
         return dict(answer.json())
 
     async def decide(
-        self, proposal: Mapping[str, Any], by: str = "reviewer_key", verdict: str = "approved", about: str | None = None
+        self,
+        proposal: Mapping[str, Any],
+        by: str = "reviewer_key",
+        verdict: str = "approved",
+        about: str | None = None,
+        reason: str = "",
     ) -> httpx.Response:
-        body = {"verdict": verdict, "reason": "", "digest": about or proposal["digest"]}
+        body = {"verdict": verdict, "reason": reason, "digest": about or proposal["digest"]}
         return await self.ask(by, "POST", f"/v1/proposals/{proposal['id']}/decisions", body)
 
     async def promote(self, words: dict[str, Any], base: str | None = None) -> dict[str, Any]:

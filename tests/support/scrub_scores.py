@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector.domain.pii.scrub import find_spans
+from shared.pii.scrub import find_spans
 from tests.support.draws import LANGUAGES
 from tests.support.harmless_texts import negatives
 from tests.support.personal_data import KINDS, labelled

@@ -28,6 +28,12 @@ async def test_an_approval_emits_the_decision_and_the_live_version(gate: World) 
     assert topics[-2:] == ["prompt.live", "proposal.decided"]
 
 
+async def test_a_decision_tells_its_reason_without_personal_data(gate: World) -> None:
+    await gate.decide(await gate.propose(HELLO), verdict="rejected", reason="Ask ann@mail.example first")
+    [(told,)] = await gate.sql("SELECT messages FROM gatekeeper.outbox WHERE topic = 'proposal.decided'")
+    assert b'"reason":"Ask [email] first"' in bytes(told)
+
+
 @pytest.mark.parametrize("verdict", ["rejected", "changes_requested"])
 async def test_a_rejection_makes_nothing_live(gate: World, verdict: str) -> None:
     answer = await gate.decide(await gate.propose(HELLO), verdict=verdict)

@@ -310,17 +310,22 @@ async def test_a_refused_edit_is_not_drafted_again_and_is_told_to_the_model(engi
         ProposalDecided(
             project="acme", environment="production", target="bot", proposal_id=ready.proposal_id, revision=2,
             verdict="changes_requested", name="answer", digest=ready.digest, by="ada",
+            reason="Name the\ntype of source.",
         )
     )  # fmt: skip
     await drafting.proposer.deliver(regression(UNKNOWN, regression_id=derived_id("r", "2"), metric="rating"))
     await drafting.drafter.draft_next()
     data = json.loads(drafting.model.requests[1]["messages"][1]["content"])
-    assert data["constraints"] == ["A reviewer refused an edit with this intent: Say Cite sources."]
+    told = (
+        "A reviewer wanted changes of an edit with this intent: Say Cite sources.; the reason: Name the type of source."
+    )
+    assert data["constraints"] == [told]
+    assert told not in drafting.model.requests[1]["messages"][0]["content"]
     (_, other) = await drafting.requests()
     await drafting.proposer.deliver(evaluated(other))
     again = (await drafting.proposals())[1].evidence.instruction
     assert again is not None
-    assert (again.intent, again.candidates, again.constraints) == ("Say Ask back.", 1, ("Say Cite sources.",))
+    assert (again.intent, again.candidates, again.constraints) == ("Say Ask back.", 1, (told,))
     await drafting.proposer.deliver(regression(UNKNOWN, regression_id=derived_id("r", "3"), metric="score.x"))
     await drafting.drafter.draft_next()
     last = (await drafting.proposer.rows(STATE))[-1]

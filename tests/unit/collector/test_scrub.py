@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.domain.pii import emails
-from collector.domain.pii.cards_and_addresses import find_cards
-from collector.domain.pii.checksums import Luhn
-from collector.domain.pii.scrub import scrub
+from shared.pii import emails
+from shared.pii.cards_and_addresses import find_cards
+from shared.pii.checksums import Luhn
+from shared.pii.scrub import scrub
 from tests.support.soak import scaled
 
 FOUND = {
@@ -123,7 +123,7 @@ class CountingLuhn(Luhn):
 
 
 def test_each_group_of_digits_costs_at_most_a_few_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.domain.pii.cards_and_addresses.Luhn", CountingLuhn)
+    monkeypatch.setattr("shared.pii.cards_and_addresses.Luhn", CountingLuhn)
     asked = []
     for size in (1_000, 2_000, 4_000):
         CountingLuhn.asked = 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.domain.pii.scrub import scrub
+from shared.pii.scrub import scrub
 
 PHONES = [
     "call {5552345678}", "Tel {5552345678} please", "my phone number is {2125550147}.", "llámame al {6465550182}",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.domain.pii import windowed_search as scrub_windows
-from collector.domain.pii.scrub import find_spans
-from collector.domain.pii.windowed_search import REACH, WINDOW, digit_zones, matches
+from shared.pii import windowed_search as scrub_windows
+from shared.pii.scrub import find_spans
+from shared.pii.windowed_search import REACH, WINDOW, digit_zones, matches
 from tests.support.harmless_texts import negatives
 from tests.support.personal_data import labelled
 

@@ -183,7 +183,7 @@ class Handlers:
         proposals = ProposerRepository(tx.conn).proposals
         for received in batch:
             event = received.event
-            await proposals.save_decision(event.proposal_id, event.verdict, self._clock.now())
+            await proposals.save_decision(event.proposal_id, event.verdict, event.reason, self._clock.now())
             await self._service.pull_requests.record_decision(tx, event.proposal_id, event.verdict)
 
     async def on_quality(self, tx: Tx, batch: Sequence[Received[QualityMeasured]]) -> None:

@@ -16,6 +16,7 @@ from proposer.domain.instruction_request import (
     read_edits,
 )
 from proposer.domain.instruction_runs import InstructionRun
+from proposer.domain.refused_proposals import constraints_of
 from proposer.instruction_service import InstructionService
 from proposer.storage.model_calls import ModelSpend
 from proposer.storage.repository import ProposerRepository
@@ -121,7 +122,7 @@ class InstructionDrafter:
         refused = await repository.instructions.list_refused(run.key)
         return DraftTask(
             base, regression.metric, regression.direction, regression.baseline.mean, regression.current.mean,
-            regression.losing, failures, [f"A reviewer refused an edit with this intent: {each}" for each in refused],
+            regression.losing, failures, constraints_of(refused),
         )  # fmt: skip
 
     def _most(self, body: dict[str, Json]) -> ModelSpend:

@@ -16,6 +16,7 @@ from proposer.domain.instruction_runs import (
     with_result,
 )
 from proposer.domain.model import PromptKey, PromptState
+from proposer.domain.refused_proposals import constraints_of
 from proposer.domain.safety_clauses import clause_edits
 from proposer.proposal_service import CausingEvent, ProposalService
 from proposer.storage.repository import ProposerRepository
@@ -147,7 +148,7 @@ class InstructionService:
             )
         spend = await repository.model_calls.get_run_spend((run.regression_id, run.base_digest))
         spent = (spend.tokens, spend.usd if spend.calls else 0.0)
-        refused = await repository.instructions.list_refused(run.key)
+        refused = constraints_of(await repository.instructions.list_refused(run.key))
         draft = draft_instruction_proposal(regression, run, base, chosen, spent, refused)
         opened = await self._service.open_proposal(tx, draft, cause)
         if opened is None:

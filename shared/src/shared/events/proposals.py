@@ -99,8 +99,8 @@ class InstructionEvidence(Fact):
     base, it is the best one that is better: by `difference` of the pass rate, from `low` to `high` at `level`, on
     `cases` independent cases. `added_tokens` per call are an estimate. `drafting_tokens` and `drafting_usd` were spent
     on the draft; None: unknown, such as US dollars without a price. `compared_answers` is at least how many answers the
-    app gave for the comparisons: two for each case that counted. `constraints` are what it had to keep to: intents of
-    earlier edits that people refused.
+    app gave for the comparisons: two for each case that counted. `constraints` are what it had to keep to: which
+    proposals people refused before, and why.
     """
 
     source: Literal["model", "clauses"]
@@ -180,7 +180,10 @@ class ProposalWithdrawn(TargetEvent):
 
 
 class ProposalDecided(TargetEvent):
-    """A person decided about a proposal (`decision_id`), or a grant covered it (`grant_id`)."""
+    """A person decided about a proposal (`decision_id`), or a grant covered it (`grant_id`).
+
+    `reason`: the person's words, without personal data that was found in them; None: none were given.
+    """
 
     topic: ClassVar[str] = "proposal.decided"
 
@@ -192,3 +195,4 @@ class ProposalDecided(TargetEvent):
     by: str
     decision_id: UUID | None = None
     grant_id: UUID | None = None
+    reason: str | None = None

@@ -29,7 +29,6 @@ _WITHOUT_TEXT = frozenset(
         "loop.resumed",
         "metric.declared",
         "operation.performed",
-        "proposal.decided",
         "proposal.withdrawn",
         "quality.measured",
         "regression.detected",

@@ -15,11 +15,11 @@ from collector.domain.execution_filter import (
     is_metric,
     is_user_hash,
 )
-from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import Id, Name, Person, Word
 from collector.ingest.service import PseudonymKeyCache
 from shared.auth.principal import Principal
 from shared.events.feedback import Outcome
+from shared.pii.scrub import scrub
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.query import check_period

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from collector.api.execution_filters import Reader
-from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import LINE
 from collector.ingest.service import PseudonymKeyCache
 from collector.storage.view_repository import MAX_VIEWS, ViewOwner, ViewRepository
 from shared.auth.principal import Principal
+from shared.pii.scrub import scrub
 from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 from shared.web.problem_docs import problems

@@ -9,12 +9,12 @@ from collector.domain.body_parser import as_dict, read_feedback
 from collector.domain.feedback_payload import FeedbackPayload
 from collector.domain.feedback_schema import LABEL_LIMIT, NUMBER_LIMIT, TEXT_LIMIT
 from collector.domain.model import NewFeedback, feedback_slot, key_hash
-from collector.domain.pii.scrub import scrub
 from collector.domain.preferences import Preference, map_texts, preferred, read_preference
 from collector.domain.request_context import RequestContext
 from collector.domain.schemas import FeedbackBody
 from shared.events.feedback import FeedbackKind, FeedbackSource, FeedbackSubject, KeyScope
 from shared.metric_catalog import IMPLICIT_KINDS, NEXT_STEPS
+from shared.pii.scrub import scrub
 from shared.problems import invalid
 
 _THUMBS = {"up": 1.0, "down": 0.0}

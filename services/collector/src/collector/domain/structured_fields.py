@@ -6,8 +6,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from collector.domain.body_parser import as_dict
-from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import ContextBody, ToolCallBody, UsageBody
+from shared.pii.scrub import scrub
 from shared.problems import invalid
 
 AnyContext = str | ContextBody

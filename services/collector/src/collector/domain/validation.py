@@ -11,7 +11,6 @@ from collector.domain.execution_keys import session_key, version_key
 from collector.domain.feedback_items import parse_feedback
 from collector.domain.feedback_schema import TEXT_LIMIT
 from collector.domain.model import IngestItem, NewExecution, ObservedPrompt, key_hash
-from collector.domain.pii.scrub import scrub
 from collector.domain.request_context import RequestContext, Route
 from collector.domain.schemas import ExecutionBody, PromptBody
 from collector.domain.structured_fields import (
@@ -25,6 +24,7 @@ from collector.domain.structured_fields import (
 from ratchet.prompt import PromptError, parse
 from shared.events.feedback import US_DOLLARS
 from shared.events.message import MAX_PAYLOAD
+from shared.pii.scrub import scrub
 from shared.problems import Problem, invalid
 from shared.strict_json import strict_json
 

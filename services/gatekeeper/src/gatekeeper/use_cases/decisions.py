@@ -21,6 +21,7 @@ from shared.auth.principal import Principal
 from shared.events import derived_id
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided, Verdict
+from shared.pii.scrub import scrub
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ async def decide_proposal(
         decided.revision,
         decided.by,
         decision_id=decided.decision_id,
+        reason=scrub(request.reason) or None,
     )
     await unit.sign_audit_head(principal.project)
     return proposal, promoted
@@ -122,8 +124,9 @@ async def emit_proposal_decided(
     *,
     decision_id: UUID | None = None,
     grant_id: UUID | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Emit `proposal.decided` for a proposal, once per revision."""
+    """Emit `proposal.decided` for a proposal, once per revision. `reason` has no personal data."""
     event = ProposalDecided(
         project=proposal.project,
         environment=proposal.environment,
@@ -136,5 +139,6 @@ async def emit_proposal_decided(
         by=by,
         decision_id=decision_id,
         grant_id=grant_id,
+        reason=reason,
     )
     await unit.emit(event, derived_id("proposal.decided", str(event.proposal_id), str(event.revision)))

@@ -24,7 +24,7 @@ def draft_instruction_proposal(
 ) -> ProposalDraft:
     """Return the proposal of the best candidate of a run.
 
-    `spent`: tokens and US dollars of the draft. `refused`: intents of earlier edits that people refused.
+    `spent`: tokens and US dollars of the draft. `refused`: constraints by what people refused before.
     """
     key = run.key
     content_id = instruction_content_id(key, base.digest, chosen.digest)

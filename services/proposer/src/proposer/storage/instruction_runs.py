@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, and_, func, or_, outerjoin, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.instruction_runs import CandidateEdit, InstructionRun, RunState
 from proposer.domain.model import PromptKey
+from proposer.domain.refused_proposals import RefusedProposal
 from proposer.storage.instruction_tables import instruction_runs
 from proposer.storage.tables import key_columns, key_from_row, matches_key, proposals
 from shared.events.proposals import UsedTraces
@@ -81,19 +82,18 @@ class InstructionRunRepository:
         mine = (r.project == project, r.environment == environment, r.target == target, r.created_at >= since)
         return int((await self._conn.execute(select(func.count()).where(*mine))).scalar_one())
 
-    async def list_refused(self, key: PromptKey) -> list[str]:
-        """Return the intents of the latest ten edits of a prompt that people rejected or wanted changed."""
+    async def list_refused(self, key: PromptKey) -> list[RefusedProposal]:
+        """Return the latest ten proposals for a prompt that people rejected or wanted changed, latest first."""
         r, p = instruction_runs.c, proposals.c
         refused = p.state.in_(("rejected", "changes_requested"))
         found = await self._conn.execute(
-            select(r.candidates, p.digest)
-            .join(proposals, p.id == r.proposal_id)
-            .where(matches_key(instruction_runs, key), refused)
-            .order_by(p.changed_at.desc(), r.regression_id)
+            select(p.kind, p.state, p.reason, p.digest, r.candidates)
+            .select_from(outerjoin(proposals, instruction_runs, p.id == r.proposal_id))
+            .where(matches_key(proposals, key), refused, or_(p.reason.is_not(None), r.candidates.is_not(None)))
+            .order_by(p.changed_at.desc(), p.id, r.regression_id)
             .limit(10)
         )
-        intents = [each["intent"] for row in found for each in row.candidates if each["digest"] == row.digest]
-        return list(dict.fromkeys(intents))
+        return list(dict.fromkeys(_refused(row) for row in found))
 
     async def list_prompts_of(self, regression_id: UUID) -> list[PromptKey]:
         """Return the prompts that have a run for a regression, in order."""
@@ -137,3 +137,8 @@ def _run(row: Row[Any]) -> InstructionRun:
         tuple(row.execution_ids), row.calls, row.form, row.next_call_at, row.proposal_id,
         UsedTraces.model_validate(row.traces) if row.traces else None,
     )  # fmt: skip
+
+
+def _refused(row: Any) -> RefusedProposal:
+    intents = [each["intent"] for each in row.candidates or () if each["digest"] == row.digest]
+    return RefusedProposal(row.kind, row.state, intents[0] if intents else None, row.reason)

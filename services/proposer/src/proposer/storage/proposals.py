@@ -122,10 +122,10 @@ class ProposalRoundRepository:
         overdue = (c.kind == "few_shot", c.state == "open", ~c.is_settled, c.changed_at < before)
         return [_proposal(row) for row in await self._conn.execute(select(proposals).where(*overdue))]
 
-    async def save_decision(self, proposal_id: UUID, verdict: Verdict, now: datetime) -> None:
+    async def save_decision(self, proposal_id: UUID, verdict: Verdict, reason: str | None, now: datetime) -> None:
         """Save a person's decision, which replaces any other state. Proposals of other authors are ignored."""
         mine = update(proposals).where(proposals.c.id == proposal_id)
-        await self._conn.execute(mine.values(state=verdict, changed_at=now))
+        await self._conn.execute(mine.values(state=verdict, reason=reason, changed_at=now))
 
     async def approve_live(self, key: PromptKey, digest: str, now: datetime) -> None:
         """Mark open proposals of a live digest as approved: `prompt.live` may arrive before `proposal.decided`."""

@@ -115,6 +115,7 @@ proposals = Table(
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("members", ARRAY(Uuid), nullable=False, server_default="{}"),
     Column("is_settled", Boolean, nullable=False, server_default="false"),
+    Column("reason", Text),
     CheckConstraint(
         "state IN ('open', 'withdrawn', 'approved', 'rejected', 'changes_requested')", name="state"
     ),

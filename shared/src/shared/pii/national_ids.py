@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from collector.domain.pii.checksums import luhn
-from collector.domain.pii.windowed_search import MARGIN, Bounds, matches
+from shared.pii.checksums import luhn
+from shared.pii.windowed_search import MARGIN, Bounds, matches
 
 Check = Callable[[str], bool]
 

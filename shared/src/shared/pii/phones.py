@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from collector.domain.pii.phone_words import PhoneWords
-from collector.domain.pii.windowed_search import MARGIN, Bounds, matches
+from shared.pii.phone_words import PhoneWords
+from shared.pii.windowed_search import MARGIN, Bounds, matches
 
 _LEAD = 4
 """Maximum characters of a phone number before its first digit."""

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from functools import cached_property
 
-from collector.domain.pii.windowed_search import Bounds, matches
+from shared.pii.windowed_search import Bounds, matches
 
 _BEFORE, _AFTER = 60, 30
 """Maximum characters between a word and the number."""

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from collector.domain.pii.cards_and_addresses import find_addresses, find_cards, find_ibans
-from collector.domain.pii.emails import find_emails, find_spelled_emails, may_be_spelled
-from collector.domain.pii.leaked_secrets import find_secrets
-from collector.domain.pii.national_ids import find_national_ids
-from collector.domain.pii.normalization import Folded, Folding
-from collector.domain.pii.phones import find_phones
-from collector.domain.pii.windowed_search import Bounds, digit_zones, find_dense_digits
+from shared.pii.cards_and_addresses import find_addresses, find_cards, find_ibans
+from shared.pii.emails import find_emails, find_spelled_emails, may_be_spelled
+from shared.pii.leaked_secrets import find_secrets
+from shared.pii.national_ids import find_national_ids
+from shared.pii.normalization import Folded, Folding
+from shared.pii.phones import find_phones
+from shared.pii.windowed_search import Bounds, digit_zones, find_dense_digits
 
 Finder = Callable[[str], Iterable[Bounds]]
 

@@ -5,8 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from collector.domain.pii.checksums import CARD_LENGTHS, IBAN_LENGTHS, Luhn, is_address, is_card_form, mod97
-from collector.domain.pii.windowed_search import MARGIN, Bounds, matches
+from shared.pii.checksums import CARD_LENGTHS, IBAN_LENGTHS, Luhn, is_address, is_card_form, mod97
+from shared.pii.windowed_search import MARGIN, Bounds, matches
 
 _GROUPS = re.compile(r"(?<![A-Za-z0-9_.,+])[0-9]++(?:[ ./_-]{1,3}[0-9]++)*+(?![A-Za-z0-9_])")
 _GROUP = re.compile(r"[0-9]+")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from collector.domain.pii.windowed_search import Bounds, matches
+from shared.pii.windowed_search import Bounds, matches
 
 _ATTACHED = "\u0590-\u08ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts without spaces between an address and the words around it."""
