@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from proposer.domain.boundary_checks import BoundaryCheck, DraftState, check_boundary, check_draft, first_failed
+from proposer.domain.cycle_artifacts import cycle_artifacts
 from proposer.domain.cycle_report import report_file, rollback_file
 from proposer.domain.json_strings import UnusableFile
 from proposer.domain.prompt_files import ChangedElsewhere, apply_proposal
@@ -188,7 +189,7 @@ class PullRequestWorker:
             return "in the proposer's database"
         name, content = rollback_file(pull)
         try:
-            for each in filter(None, (report_file(pull), (name, content))):
+            for each in (*filter(None, (report_file(pull), (name, content))), *cycle_artifacts(pull)):
                 await asyncio.to_thread(self._reports.write, *each)
         except OSError as error:
             raise ForgeError("unavailable", f"the rollback copy can't be written: {error.strerror}") from error

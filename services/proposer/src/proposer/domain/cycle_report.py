@@ -35,15 +35,15 @@ def report_file(pull: PullRequest) -> tuple[str, bytes] | None:
     """Return name and content of the report of a proposal's regression; None if it has none."""
     if pull.regression is None:
         return None
-    return f"report-{_stem(pull)}.json", _encoded(report(pull.regression))
+    return f"report-{file_stem(pull)}.json", encoded_json(report(pull.regression))
 
 
 def rollback_file(pull: PullRequest) -> tuple[str, bytes]:
     """Return name and content of the copy of the document that a proposal replaces."""
-    return f"rollback/{_stem(pull)}.json", _encoded(pull.proposal.rollback)
+    return f"rollback/{file_stem(pull)}.json", encoded_json(pull.proposal.rollback)
 
 
-def _stem(pull: PullRequest) -> str:
+def file_stem(pull: PullRequest) -> str:
     """Return `<target>-<timestamp>` with the begin of the proposal's id, so that no two proposals share a file."""
     return f"{target_slug(pull.target)}-{pull.created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{pull.proposal_id.hex[:8]}"
 
@@ -52,5 +52,6 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _encoded(content: object) -> bytes:
+def encoded_json(content: object) -> bytes:
+    """Return indented JSON as UTF-8, with a line end."""
     return (json.dumps(content, ensure_ascii=False, indent=2, sort_keys=False) + "\n").encode()
