@@ -18,8 +18,9 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.gap_detector import GapDetector
-from shared.messaging.kafka_broker import SessionTimes, attach_consumer, new_broker
+from shared.messaging.kafka_broker import SessionTimes, attach_consumer, disconnect, new_broker
 from shared.messaging.store import Broadcast, Store, Subscription
+from shared.runtime.background import complete
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 from shared.runtime.prometheus_metrics import Metrics
@@ -32,6 +33,12 @@ _MEASURE_S = 20.0
 _RETRYING_S = 60.0
 """A batch that fails for longer, for a reason outside of it, is reported as a problem of this instance."""
 _CLOSE_S = 2.0
+_STOP_S, _REBUILD_S = 1.0, 10.0
+"""Seconds in which consumers leave their groups when the service stops, and before they are built anew: one that joins
+its group waits for the end of that first."""
+_START_S = 0.5
+"""Seconds for a start that is cancelled: aiokafka leaves a connection open if its first request is cancelled."""
+_DISCONNECT_S = 5.0
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -154,7 +161,7 @@ class Bus:
             broker = self.broker()
             try:
                 await self._refresh()
-                await broker.start()
+                await complete(broker.start(), _START_S)
                 if not self._settings.embedded_bus:
                     for consumer in self._consumers:
                         fetch_all_partitions(consumer.subscriber.consumer)
@@ -168,10 +175,17 @@ class Bus:
                 await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S)) - 1])
             finally:
                 self.connected = False
-                with contextlib.suppress(Exception):
-                    await asyncio.wait_for(asyncio.gather(*(it.close() for it in self._consumers)), _CLOSE_S)
-                with contextlib.suppress(Exception):
-                    await asyncio.wait_for(broker.stop(), 10)
+                task = asyncio.current_task()
+                stop_s = _STOP_S if task is not None and task.cancelling() else _REBUILD_S
+                await complete(self._close(broker, stop_s), _CLOSE_S + stop_s + _DISCONNECT_S)
+
+    async def _close(self, broker: KafkaBroker, stop_s: float) -> None:
+        """Commit what was processed and leave the groups; then close what is open nevertheless."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(asyncio.gather(*(it.close() for it in self._consumers)), _CLOSE_S)
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(broker.stop(), stop_s)
+        await asyncio.gather(*(disconnect(it.subscriber.consumer) for it in self._consumers))
 
     async def _watch(self) -> None:
         """Measure the lag every 5 s; return when a consumer with a lag has made no progress for 60 s."""

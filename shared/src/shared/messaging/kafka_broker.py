@@ -1,7 +1,10 @@
 """FastStream's broker and its subscribers, with the timeouts of an embedded and of a real Kafka."""
 
+import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -86,6 +89,23 @@ def attach_consumer(
         description=subscription.events[0].__doc__,
     )
     consumer.subscriber(consumer.consume)
+
+
+async def disconnect(consumer: Any) -> None:
+    """End the tasks and connections of an `AIOKafkaConsumer` whose `stop` was cancelled; None: it has ended already."""
+    if consumer is None:
+        return
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher
+    closes = [
+        getattr(coordinator, "_stop_heartbeat_task", None),
+        getattr(coordinator, "_stop_commit_offsets_refresh_task", None),
+        getattr(fetcher, "close", None),
+        consumer._client.close,
+    ]
+    for close in closes:
+        if close is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(close(), 1.0)
 
 
 def _fetch_wait_ms(embedded: bool, notified: bool) -> int:

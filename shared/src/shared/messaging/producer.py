@@ -10,6 +10,7 @@ from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.record_batches import BatchSender
 from shared.messaging.security import security_options
 from shared.messaging.send_result import SendResult
+from shared.runtime.background import complete
 from shared.runtime.log import logger
 from shared.runtime.settings import ServiceSettings
 
@@ -21,6 +22,10 @@ BATCH_TIMEOUT_S = 6.0
 
 MAX_BATCH_BYTES = 1_000_000
 """Bytes of records in one batch; the brokers accept 1 MiB. `BatchSender` fills less, unless a message is larger."""
+
+
+_START_S = 1.0
+"""Seconds in which a cancelled start may end: aiokafka leaves a connection open if its first request is cancelled."""
 
 
 class KafkaProducer:
@@ -66,7 +71,7 @@ class KafkaProducer:
                 **security_options(self._settings),
             )
             try:
-                await producer.start()
+                await complete(producer.start(), _START_S)
             except BaseException:
                 await _stop(producer)
                 raise
