@@ -35,6 +35,7 @@ def execution(id_: str = "e1", *feedback: FeedbackView, **fields: Any) -> dict[s
         "cost": None, "currency": None, "latency_ms": None, "time_to_first_token_ms": None, "scores": {},
         "feedback": list(feedback), "input": "How long?", "output": "30 days.", "contexts": [], "tools": [],
         "parameters": {}, "attributes": {}, "consent": Consent(learning=True), "clock_skew_s": None, "revision": 1,
+            "region": None, "confidentiality": None,
     }  # fmt: skip
     return ExecutionDetail(**{**given, **fields}).model_dump(mode="json")
 
