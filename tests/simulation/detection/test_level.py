@@ -116,11 +116,11 @@ def test_a_naive_detector_fails_the_same_suite(family: str, latest: int | None) 
         keeps_its_level(lambda history: NaiveZ(history, latest), many(QUIET[family][1]), family)
 
 
-@pytest.mark.parametrize("height", ["drift.drift_height", "version_switch.switch_height"])
+@pytest.mark.parametrize("height", ["change_point_scan.drift_height", "switch_comparison.switch_height"])
 def test_fixed_sample_critical_value_fails_the_suite(height: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the critical value by the one-sided 5 % value of a single look."""
     monkeypatch.setattr(f"analyzer.domain.detection.{height}", lambda *asked: 1.645)
-    switched = height.startswith("version_switch")
+    switched = height.startswith("switch_comparison")
 
     def make(history: list[float]) -> Detector:
         return Switched("bounded", history) if switched else Monitor("bounded", STATISTIC)
