@@ -152,7 +152,7 @@ test("a silent server is given up after the timeout, and asked again", async (t)
   let silent = true;
   const answer = (_, items) => (silent ? ((silent = false), new Promise(() => {})) : [200, ok(items)]);
   const server = await fakeServer(t, { "POST /v1/feedback": answer });
-  const [client] = clientOf(t, server, { timeoutMs: 50 });
+  const [client] = clientOf(t, server, { timeoutMs: 1_000 });
   client.feedback("e", { kind: "thumb", value: true });
   assert.equal(await client.flush(20_000), true);
   assert.equal(client.counters.retries, 1);
