@@ -38,7 +38,7 @@ class Arrivals:
 
 def observe(name: str, arrivals: Arrivals) -> None:
     """Let every cache of this process report a new version, so that no client has to be polled."""
-    accept = PromptCache.accept
+    accept = PromptCache.accept_prompt
 
     def timed(cache: PromptCache, payload: object, names: frozenset[str]) -> bool:
         received, before = time.time(), cache.get(name)
@@ -48,7 +48,7 @@ def observe(name: str, arrivals: Arrivals) -> None:
             arrivals.add(live.prompt.digest, received, time.time())
         return accepted
 
-    setattr(PromptCache, PromptCache.accept.__name__, timed)
+    setattr(PromptCache, PromptCache.accept_prompt.__name__, timed)
 
 
 async def read_bare(url: str, key: str, name: str, clients: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proposer.domain.candidate_eligibility import (
     CANDIDATE_WINDOW,
     classify_feedback,
-    latest_objections,
+    latest_objection_per_execution,
     normalized_score,
 )
 from proposer.domain.declarations import DeclarationKey, Declarations
@@ -157,7 +157,7 @@ def test_latest_objection_to_an_execution_counts() -> None:
     early = Objection("acme", "production", "e1", derived_id("1"), NOW)
     late = Objection("acme", "production", "e1", derived_id("2"), NOW + timedelta(seconds=1))
     other = Objection("acme", "production", "e2", derived_id("3"), NOW)
-    assert set(latest_objections([late, other, early])) == {late, other}
+    assert set(latest_objection_per_execution([late, other, early])) == {late, other}
 
 
 def declared(metric: str, target: str | None = None, environment: str = "production", **fields: Any) -> Declarations:

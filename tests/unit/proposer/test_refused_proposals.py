@@ -21,7 +21,7 @@ from proposer.domain.refused_proposals import RefusedProposal, constraints_of
     ],
 )  # fmt: skip
 def test_a_refusal_is_a_constraint(refused: RefusedProposal, constraint: str | None) -> None:
-    assert refused.constraint == constraint
+    assert refused.constraint_text == constraint
 
 
 def test_each_constraint_is_told_once() -> None:

@@ -36,7 +36,7 @@ def live(**arms: Any) -> dict[str, Any]:
 
 def cache() -> PromptCache:
     made = PromptCache(TRUST)
-    assert made.accept(live(), frozenset({"answer"}))
+    assert made.accept_prompt(live(), frozenset({"answer"}))
     return made
 
 

@@ -62,20 +62,20 @@ async def test_what_is_served_is_reported() -> None:
         assert await it.report("s-1") == {"answer": {"name": "answer"}, "other": {"name": "other"}}
         assert (it.paths[0], it.bodies[0]["stream"]) == ("/v1/instances/web%2F1", "s-1")
         assert it.bodies[0]["sdk"].startswith("python")
-        it.cache.accept(live_payload("answer", TEXT, sequence=3), NAMES)
+        it.cache.accept_prompt(live_payload("answer", TEXT, sequence=3), NAMES)
         found = (await it.report())["answer"]
     assert found == {"name": "answer", "sequence": 3, "digest": TEXT.digest}
 
 
 async def test_a_version_that_is_not_trusted_is_reported_with_the_reason() -> None:
     it = Reported()
-    it.cache.accept(live_payload("answer", TEXT, sequence=3), NAMES)
-    it.cache.accept({**live_payload("answer", NEWER, sequence=4), "digest": TEXT.digest}, NAMES)
+    it.cache.accept_prompt(live_payload("answer", TEXT, sequence=3), NAMES)
+    it.cache.accept_prompt({**live_payload("answer", NEWER, sequence=4), "digest": TEXT.digest}, NAMES)
     async with it.running():
         found = (await it.report())["answer"]
         assert (found["sequence"], found["refused_sequence"]) == (3, 4)
         assert found["refusal"] == "its signature is invalid"
-        it.cache.accept(live_payload("answer", NEWER, sequence=4), NAMES)
+        it.cache.accept_prompt(live_payload("answer", NEWER, sequence=4), NAMES)
         assert "refusal" not in (await it.report())["answer"]
 
 
@@ -83,7 +83,7 @@ async def test_a_version_unlike_the_apps_default_is_refused_and_not_served() -> 
     it = Reported()
     told: list[int] = []
     it.cache.on_refusal = lambda: told.append(1)
-    it.cache.accept(live_payload("answer", NEWER, sequence=4), NAMES)
+    it.cache.accept_prompt(live_payload("answer", NEWER, sequence=4), NAMES)
     for _ in range(2):
         assert not it.cache.serve("answer", "Answer {{question}}", None).live
     assert told == [1]

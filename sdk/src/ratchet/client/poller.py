@@ -30,7 +30,7 @@ def jittered(seconds: float) -> float:
 class Poller:
     """Get each prompt with `If-None-Match`, every 15 to 30 s or as late as `Retry-After` says.
 
-    What is fetched is verified by `PromptCache.accept`, as a pushed prompt is.
+    What is fetched is verified by `PromptCache.accept_prompt`, as a pushed prompt is.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Poller:
         headers = {"if-none-match": self._etags[name]} if name in self._etags else {}
         answer = await get(client, f"/v1/prompts/{quote(name, safe='')}", self._timeout, headers)
         if answer.status == 200 and self._rejected.get(name) != answer.body:
-            if self._cache.accept(json.loads(answer.body), frozenset({name})):
+            if self._cache.accept_prompt(json.loads(answer.body), frozenset({name})):
                 if etag := answer.headers.get("etag"):
                     self._etags[name] = etag
             else:

@@ -124,7 +124,7 @@ class PromptCache:
                 self.on_refusal()
         return self._served(name, None if incompatible else live, own, target or live.target, note, arm)
 
-    def accept(self, payload: object, names: frozenset[str]) -> bool:
+    def accept_prompt(self, payload: object, names: frozenset[str]) -> bool:
         """Serve a prompt from now on if it is one of `names` and trusted; return whether it is."""
         name = str(payload.get("name")) if isinstance(payload, Mapping) else ""
         if name not in names:

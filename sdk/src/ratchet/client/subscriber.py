@@ -168,7 +168,7 @@ class LiveSubscriber:
             response.stream = BoundedEvents(chunks, self._stop_polling_after(_WORKING_AFTER_S))
             async for event in EventSource(response).aiter_sse():
                 if event.event == "prompt":
-                    if self._cache.accept(json.loads(event.data), names):
+                    if self._cache.accept_prompt(json.loads(event.data), names):
                         self._poller.pause()
                     self.reporter.changed.set()
         finally:

@@ -7,7 +7,7 @@ from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, Mismatch
 from collector.domain.request_context import Route
 from collector.domain.schemas import ExecutionBody, FeedbackBody
-from collector.domain.submission_checks import check_age, is_signed
+from collector.domain.submission_checks import check_not_too_old, is_signed
 from collector.ingest.service import IngestService
 from collector.storage.connections import raw_connection, transient_errors
 from collector.storage.execution_log import ExecutionLogRepository
@@ -81,7 +81,7 @@ class Handlers:
             # The signature identifies a submission without a key, so that replaying it on the topic is a duplicate.
             idempotency_key = event.idempotency_key or event.signature
             context = await self._service.request_context(principal, idempotency_key, received.traceparent)
-            check_age(event.submitted_at, context.origin.received_at)
+            check_not_too_old(event.submitted_at, context.origin.received_at)
             return await self._service.parse_item(route, event.body.encode(), context)
         except Problem as problem:
             raise Permanent(self._reason(problem.code, [error["field"] for error in problem.errors])) from None

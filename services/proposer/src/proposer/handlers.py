@@ -7,7 +7,7 @@ from proposer.domain.candidate_eligibility import (
     ClassifiedFeedback,
     classify_feedback,
     judges_known_answer,
-    latest_objections,
+    latest_objection_per_execution,
 )
 from proposer.domain.fix_drafts import suspected_version
 from proposer.domain.instruction_request import FailedAnswer
@@ -82,7 +82,7 @@ class Handlers:
 
     async def _update_pool(self, tx: Tx, classified: Sequence[ClassifiedEvent]) -> None:
         """Save candidates and objections, and update the example sets of their prompts."""
-        objections = latest_objections([found.objection for _, found in classified if found.objection])
+        objections = latest_objection_per_execution([found.objection for _, found in classified if found.objection])
         candidates = [candidate for _, found in classified for candidate in found.candidates]
         if not objections and not candidates:
             return

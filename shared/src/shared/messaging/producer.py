@@ -51,10 +51,10 @@ class KafkaProducer:
             await self._discard(error)
             return [SendResult.UNANSWERED] * len(messages)
         sender = BatchSender(producer, self._flow, messages, deadline, SEND_TIMEOUT_S)
-        await sender.send()
+        results = await sender.send()
         if sender.error is not None:
             await self._discard(sender.error)
-        return list(sender.results)
+        return results
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:

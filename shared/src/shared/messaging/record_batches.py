@@ -51,12 +51,13 @@ class BatchSender:
         self._timeout = timeout
         self._blocked: set[tuple[str, str]] = set()
 
-    async def send(self) -> None:
-        """Send all messages, and wait for their acknowledgements until the deadline."""
+    async def send(self) -> list[SendResult]:
+        """Send all messages, wait for their acknowledgements until the deadline, and return the result of each."""
         by_topic: dict[str, list[int]] = defaultdict(list)
         for index, message in enumerate(self._messages):
             by_topic[message.topic].append(index)
         await asyncio.gather(*(self._send_topic(topic, indexes) for topic, indexes in by_topic.items()))
+        return self.results
 
     async def _send_topic(self, topic: str, indexes: Sequence[int]) -> None:
         try:

@@ -16,7 +16,7 @@ def is_signed(event: SubmittedItem, hashed_secret: str) -> bool:
     return is_submission(hashed_secret, *facts, event.signature)
 
 
-def check_age(submitted_at: str, now: datetime) -> None:
+def check_not_too_old(submitted_at: str, now: datetime) -> None:
     """Check that a submission is at most `MAX_AGE` old. Raises Problem 422, also for a malformed time."""
     try:
         age = now - datetime.fromisoformat(submitted_at)

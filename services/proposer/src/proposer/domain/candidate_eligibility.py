@@ -87,7 +87,7 @@ def normalized_score(
     return None
 
 
-def latest_objections(objections: Iterable[Objection]) -> tuple[Objection, ...]:
+def latest_objection_per_execution(objections: Iterable[Objection]) -> tuple[Objection, ...]:
     """Return the latest objection to each execution."""
     latest: dict[tuple[str, str, str], Objection] = {}
     for objection in sorted(objections, key=lambda o: (o.received_at, o.feedback_id)):

@@ -23,7 +23,7 @@ class RefusedProposal:
     reason: str | None = None
 
     @property
-    def constraint(self) -> str | None:
+    def constraint_text(self) -> str | None:
         """What a further draft has to keep to; None if nothing is known of the refusal but that it was one."""
         if self.intent is None and self.reason is None:
             return None
@@ -36,4 +36,4 @@ class RefusedProposal:
 
 def constraints_of(refused: Iterable[RefusedProposal]) -> list[str]:
     """Return the constraints of refused proposals, each once."""
-    return list(dict.fromkeys(each.constraint for each in refused if each.constraint is not None))
+    return list(dict.fromkeys(each.constraint_text for each in refused if each.constraint_text is not None))
