@@ -1,15 +1,17 @@
 """Scrubbing: what is removed, what is unchanged, idempotence and linear time."""
 
+import re
 from uuid import UUID
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ratchet_evaluation.domain import training_data
 from shared.pii import emails
 from shared.pii.cards_and_addresses import find_cards
 from shared.pii.checksums import Luhn
-from shared.pii.scrub import scrub
+from shared.pii.scrub import REPLACEMENT, scrub
 from tests.support.soak import scaled
 
 FOUND = {
@@ -171,3 +173,9 @@ def test_the_quick_check_for_spelled_addresses_is_exact(text: str) -> None:
     marked = any(mark + word in lower for mark in emails._OPENED for word in ("at", "@", "ar", "ch", "ma"))
     spelled = any(word in lower for word in emails._AT_WORDS) and any(word in lower for word in emails._DOT_MARKS)
     assert emails.may_be_spelled(text) is (marked or spelled)
+
+
+def test_every_replacement_is_recognised_as_one() -> None:
+    assert all(re.fullmatch(REPLACEMENT, kind) for kind in FOUND)
+    assert re.fullmatch(REPLACEMENT, scrub("1" * 1_500))
+    assert training_data._SCRUBBED.pattern == REPLACEMENT  # a package of its own, without the services' code

@@ -24,6 +24,9 @@ from shared.pii.windowed_search import Bounds, digit_zones, find_dense_digits
 
 Finder = Callable[[str], Iterable[Bounds]]
 
+REPLACEMENT = r"\[(?:card|email|erased|iban|id|ip|number|phone|secret)\]"
+"""A regular expression of what `scrub` or an erasure writes instead of personal data; PostgreSQL reads it, too."""
+
 _SUSPECT = b"0123456789@-_([{"
 """Any finding contains one of these characters, or one of the beginnings of keys in `_HINTS`."""
 _HINTS = {

@@ -8,12 +8,11 @@ from typing import get_args
 
 from shared.events.feedback import Confidentiality
 from shared.events.proposals import UsedTraces
+from shared.pii.scrub import REPLACEMENT
 
 UNKNOWN = "unknown"
 _LEVELS: tuple[Confidentiality, ...] = get_args(Confidentiality)
-SCRUBBED = r"\[(?:card|email|erased|iban|id|ip|number|phone|secret)\]"
-"""What the collector writes instead of personal data; PostgreSQL reads the pattern, too."""
-_SCRUBBED = re.compile(SCRUBBED)
+_SCRUBBED = re.compile(REPLACEMENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from sqlalchemy import ColumnElement, and_, delete, false, func, not_, or_, sele
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.data_rules import SCRUBBED, DataRules
+from proposer.domain.data_rules import DataRules
 from proposer.domain.instruction_request import FailedAnswer
 from proposer.domain.model import PromptKey
 from proposer.storage.instruction_tables import failed_answers
 from proposer.storage.tables import key_columns, matches_key
+from shared.pii.scrub import REPLACEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +89,5 @@ def _allowed(rules: DataRules) -> list[ColumnElement[bool]]:
             found.append(or_(column.in_(allowed), unknown))
     if rules.declared:
         texts = func.concat_ws(" ", f.input, f.output, f.comment)
-        found.append(not_(texts.regexp_match(SCRUBBED)))
+        found.append(not_(texts.regexp_match(REPLACEMENT)))
     return found
