@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -51,38 +52,44 @@ async def test_only_idle_connections_are_closed(engine: AsyncEngine) -> None:
     assert opened(engine) == 2
 
 
-async def test_single_idle_connection_stays_open(engine: AsyncEngine) -> None:
+async def test_connection_is_closed_if_not_used_since_the_last_time(engine: AsyncEngine) -> None:
     idle = IdleConnections(engine)
     await use(engine, at_once=1)
     await idle.close()
-    await idle.close()
     assert opened(engine) == 1
+    await idle.close()
+    assert opened(engine) == 0
 
 
-async def test_connections_in_use_are_not_closed(engine: AsyncEngine) -> None:
+async def test_connections_in_use_are_closed_once_they_are_returned(engine: AsyncEngine, postgres_dsn: str) -> None:
+    """One that is always in use, such as that of a job, keeps no other one open."""
     idle = IdleConnections(engine)
     await use(engine, at_once=3)
     await idle.close()
     async with engine.connect() as connection:
         await idle.close()
-        assert opened(engine) == 3
+        await ended_but(1, postgres_dsn)
+        assert await connection.scalar(text("SELECT 1")) == 1
+        await idle.close()
         assert await connection.scalar(text("SELECT 1")) == 1
     await idle.close()
-    assert opened(engine) == 0
+    await ended_but(0, postgres_dsn)
 
 
-async def all_closed(engine: AsyncEngine) -> None:
-    """Close the pool, and wait until its connections have ended on the server, too."""
-    await engine.dispose()
-    others = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    async with engine.connect() as connection:
+async def ended_but(count: int, dsn: str) -> None:
+    """Wait until only `count` sessions are left on the server."""
+    server = await asyncpg.connect(dsn)
 
-        async def none() -> bool:
-            return not await connection.scalar(others)
+    async def left() -> bool:
+        found = await server.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return bool(found == count)
 
-        await eventually(none)
+    try:
+        await eventually(left)
+    finally:
+        await server.close()
 
 
 @pytest.fixture
@@ -97,15 +104,19 @@ async def closing(engine: AsyncEngine) -> "asyncio.Task[None]":
 
 
 async def test_connection_taken_while_others_are_closed_is_not_lost(
-    engine: AsyncEngine, closing: "asyncio.Task[None]"
+    engine: AsyncEngine, closing: "asyncio.Task[None]", postgres_dsn: str
 ) -> None:
     await use(engine, at_once=2)
     await closing
-    await all_closed(engine)
+    await engine.dispose()
+    await ended_but(0, postgres_dsn)
 
 
-async def test_cancellation_leaves_no_connection_open(engine: AsyncEngine, closing: "asyncio.Task[None]") -> None:
+async def test_cancellation_leaves_no_connection_open(
+    engine: AsyncEngine, closing: "asyncio.Task[None]", postgres_dsn: str
+) -> None:
     closing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await closing
-    await all_closed(engine)
+    await engine.dispose()
+    await ended_but(0, postgres_dsn)

@@ -44,6 +44,7 @@ def engine(settings: ServiceSettings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
+        pool_use_lifo=settings.embedded_bus,  # so that those that are not needed stay idle, and are closed
         hide_parameters=True,  # errors are logged and must not contain users' text or keys
         connect_args={
             "timeout": 5,

@@ -1,8 +1,10 @@
 """Closes pooled database connections that nothing needs: each is a PostgreSQL process with some 4 MB."""
 
+from weakref import WeakSet
+
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import Pool, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 SHRINK_S = 15.0
@@ -14,23 +16,27 @@ class IdleConnections:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._most = 0
+        self._replaced: WeakSet[Pool] = WeakSet()
         event.listen(engine.sync_engine, "checkout", self._count)
 
     async def close(self) -> None:
-        """Close all pooled connections if there were more than were needed; the next use opens a new one.
+        """Close pooled connections if there are more than were needed; the next use opens a new one.
 
-        One is kept for the jobs that run from time to time. Connections in use stay as they are. The engine gets its
-        new pool first: a connection taken from a pool that is being closed would return to it and never be closed.
+        Connections in use stay as they are; they return to their pool, and are closed the next time. The engine gets
+        its new pool first: a connection taken from a pool that is being closed would return to it and never be closed.
         """
-        pool, needed = self._engine.pool, max(1, self._most)
+        pool, needed = self._engine.pool, self._most
         assert isinstance(pool, QueuePool)
         self._most = pool.checkedout()
-        if pool.checkedout() == 0 and pool.checkedin() > needed:
+        if pool.checkedin() > 0 and pool.checkedin() + pool.checkedout() > needed:
+            self._most = 0
+            self._replaced.add(pool)
             await self._engine.dispose(close=False)
+        for replaced in list(self._replaced):  # a pool is here as long as one of its connections is in use
             try:
-                await greenlet_spawn(pool.dispose)
+                await greenlet_spawn(replaced.dispose)
             finally:
-                await greenlet_spawn(pool.dispose)  # what was left if this was cancelled
+                await greenlet_spawn(replaced.dispose)  # what was left if this was cancelled
 
     def _count(self, *_: object) -> None:
         pool = self._engine.pool
