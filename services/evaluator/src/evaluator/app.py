@@ -60,7 +60,8 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
         store, platform.clock, platform.source, sets, settings.tasks_ahead, signal.notify, proposal_judges
     )
     limits = BisectionLimits(settings.repeats, settings.bisection_answers)
-    scheduler = RunScheduler(runs, BisectionService(store, platform.clock, platform.source, sets, limits))
+    bisections = BisectionService(store, platform.clock, platform.source, sets, limits)
+    scheduler = RunScheduler(runs, bisections, platform.reader)
     tasks = TaskService(store, platform.clock, sets, signal, scheduler.notify)
     subjects = ErasedSubjects("evaluator", platform.metrics.registry)
     datasets = DatasetService(store, platform.clock, platform.source, subjects)

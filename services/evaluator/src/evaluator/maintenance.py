@@ -4,6 +4,8 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from evaluator.bisection_service import BisectionService
 from evaluator.run_service import RunService
 from evaluator.storage.bisections import BisectionRunRepository
@@ -22,8 +24,8 @@ BISECTION_ENDS = timedelta(days=1)
 class RunScheduler:
     """Advances evaluations and bisections soon after `notify`, and every two seconds."""
 
-    def __init__(self, service: RunService, bisections: BisectionService) -> None:
-        self._service, self._bisections = service, bisections
+    def __init__(self, service: RunService, bisections: BisectionService, reader: AsyncEngine) -> None:
+        self._service, self._bisections, self._reader = service, bisections, reader
         self._event = asyncio.Event()
 
     def notify(self) -> None:
@@ -34,11 +36,17 @@ class RunScheduler:
         """Run until cancelled. Raises errors of the database."""
         while True:
             self._event.clear()
-            await self._service.advance_all()
-            if await self._bisections.advance_all():
-                continue
+            if await self._has_unfinished():
+                await self._service.advance_all()
+                if await self._bisections.advance_all():
+                    continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._event.wait(), _POLL_S)
+
+    async def _has_unfinished(self) -> bool:
+        """Return whether something could be advanced: one statement, while nothing is evaluated."""
+        async with self._reader.connect() as conn:
+            return await EvaluationRunRepository(conn).has_unfinished()
 
 
 async def delete_old_tasks(store: SqlStore, clock: Clock) -> None:

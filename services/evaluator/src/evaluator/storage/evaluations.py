@@ -30,6 +30,11 @@ _DUE = text(
        ORDER BY requested_at, id"""
 )
 
+_UNFINISHED = text(
+    """SELECT EXISTS (SELECT FROM evaluator.evaluations WHERE state IN ('waiting', 'running'))
+         OR EXISTS (SELECT FROM evaluator.bisections WHERE state IN ('waiting', 'running'))"""
+)
+
 _NO_EXAMPLES: dict[str, Any] = {"examples": {}, "base_examples": {}}
 """They have users' texts, so they are deleted when an evaluation ends."""
 _NOT_STARTED: dict[str, Any] = {"excluded": [], "counted": 0, "decided": False, "started_at": None}
@@ -133,6 +138,10 @@ class EvaluationRunRepository:
         old = update(evaluations).where(evaluations.c.requested_at < before, has_texts)
         ended = old.values(state="cancelled", ended_at=now, **_NO_EXAMPLES)
         return (await self._conn.execute(ended)).rowcount
+
+    async def has_unfinished(self) -> bool:
+        """Return whether there are evaluations or bisections that have not ended."""
+        return bool(await self._conn.scalar(_UNFINISHED))
 
     async def list_startable(self) -> list[UUID]:
         """Return the waiting evaluations whose target has a published set, oldest first."""
