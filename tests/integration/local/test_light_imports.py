@@ -8,18 +8,24 @@ from ratchet_local.routes import SERVICES
 
 def test_services_need_no_optional_packages_and_do_not_import_alembic() -> None:
     """The command line's typer and rich, and boto3, which only pulls from CloudWatch use."""
-    tools = "{'alembic', 'mako', 'pygments', 'rich', 'pydantic.v1'}"
+    tools = (
+        "{'alembic', 'jsonschema', 'mako', 'numpy.linalg', 'opentelemetry.sdk', 'pygments', 'pydantic.v1', 'rapidfuzz',"
+        " 'rich', 'watchfiles'}"
+    )
     code = f"""
 import sys
 for optional in ("typer", "boto3", "botocore"):
     sys.modules[optional] = None
-from ratchet_local.quick_imports import import_frameworks, without_tools
-with without_tools():
+from ratchet_local.quick_imports import defer_modules, deferred_models, import_frameworks, without_unused
+defer_modules()
+with without_unused(), deferred_models():
     import_frameworks()
     import ratchet_local.server
 print([name for name in sorted({tools}) if sys.modules.get(name)])
 print(sorted({set(SERVICES)} - sys.modules.keys()))
-import collector.pulls.configuration, collector.pulls.pull_service, fastapi.openapi.models, rich
+import collector.pulls.configuration, collector.pulls.pull_service, fastapi.openapi.models, rich, watchfiles
+from proposer.domain.text_vectors import HashedNgrams
+assert HashedNgrams().embed(["text"]).shape == (1, 512)
 fastapi.openapi.models.Info(title="completed at its first use", version="1")
 """
     assert _output_of(code) == ["[]", "[]"]

@@ -21,7 +21,7 @@ Differences = npt.NDArray[np.float64]
 
 def watched_wealth(differences: Differences) -> Differences:
     """Return the largest log wealth against "not better" within each row: a run ends as soon as it is enough."""
-    gains = np.log1p(SHARES * differences[..., None])
+    gains = np.log1p(np.array(SHARES) * differences[..., None])
     wealth = np.logaddexp.reduce(gains.cumsum(axis=-2), axis=-1).max(axis=-1)
     return np.asarray(wealth - np.log(len(SHARES)), dtype=np.float64)
 

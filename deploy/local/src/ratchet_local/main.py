@@ -78,9 +78,10 @@ def _run(home: DataDir, options: argparse.Namespace, began: float) -> None:
         starting = stack.enter_context(_start_servers(servers))
         # The services' code is imported while the servers start; both take equally long.
         pause_collection()
-        from ratchet_local.quick_imports import import_frameworks, without_tools
+        from ratchet_local.quick_imports import defer_modules, deferred_models, import_frameworks, without_unused
 
-        with without_tools():
+        defer_modules()
+        with without_unused(), deferred_models():
             import_frameworks()
             broker = stack.enter_context(_broker())
             from ratchet_local.server import serve

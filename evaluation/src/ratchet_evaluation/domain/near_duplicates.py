@@ -11,12 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ratchet.prompt.canonical import canonical_bytes
 from ratchet_evaluation.domain.cases import GoldenCase
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LIMIT = 0.8
 """Smallest similarity of a near-duplicate. A pair at the limit is found with 99.9 %: 1 - (1 - 0.8^4)^16."""
@@ -26,7 +29,7 @@ _LONG = 20
 _BANDS, _ROWS = 16, 4
 _LARGEST_BUCKET = 200
 """A bucket of more cases is compared with its first case only: a set of one text would need all pairs."""
-_PRIME = np.uint64(2**61 - 1)
+_PRIME = 2**61 - 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,9 +112,9 @@ def _pairs(members: Sequence[int]) -> Iterable[tuple[int, int]]:
     return combinations(members, 2)
 
 
-def _signatures(grams: Sequence[frozenset[int]]) -> Iterable[npt.NDArray[np.uint64]]:
+def _signatures(grams: Sequence[frozenset[int]]) -> Iterable["npt.NDArray[np.uint64]"]:
     rng = np.random.default_rng(0)  # fixed: the same set has the same pairs
     factors, offsets = rng.integers(1, 2**29, size=(2, _BANDS * _ROWS, 1), dtype=np.uint64)
     for each in grams:
         values = np.fromiter(each, dtype=np.uint64, count=len(each))
-        yield ((factors * values + offsets) % _PRIME).min(axis=1)
+        yield ((factors * values + offsets) % np.uint64(_PRIME)).min(axis=1)

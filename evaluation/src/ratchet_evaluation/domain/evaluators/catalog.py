@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from ratchet_evaluation.domain.case_fields import CaseError
 from ratchet_evaluation.domain.cases import EvaluatorSpec, GoldenCase
 from ratchet_evaluation.domain.evaluators import citations, json_values, languages, retrieval, texts, tool_calls
@@ -33,6 +30,8 @@ def check_case(case: GoldenCase) -> None:
 
 def check_spec(spec: EvaluatorSpec, field: str) -> None:
     """Raise CaseError if an evaluator is not in the catalogue or its parameters are wrong."""
+    from ratchet_evaluation.domain.evaluators.schema_validation import parameter_fault  # slow to import
+
     definition = CATALOG.get(spec.name)
     if definition is None:
         raise CaseError(f"{field}.name", f"is not an evaluator; the evaluators are: {', '.join(CATALOG)}")
@@ -42,9 +41,8 @@ def check_spec(spec: EvaluatorSpec, field: str) -> None:
         "required": [*definition.required],
         "additionalProperties": False,
     }
-    error = best_match(Draft202012Validator(schema).iter_errors({**spec.parameters}))
-    if error is not None:
-        path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.absolute_path)
-        raise CaseError(f"{field}{path}", error.message[:300])
+    if fault := parameter_fault(schema, spec.parameters):
+        path, message = fault
+        raise CaseError(f"{field}{path}", message[:300])
     if definition.check:
         definition.check(spec.parameters, field)

@@ -2,8 +2,6 @@
 
 import unicodedata
 
-from rapidfuzz.distance import Levenshtein
-
 from ratchet.prompt import Json
 from ratchet_evaluation.domain.answers import AppAnswer
 from ratchet_evaluation.domain.case_fields import CaseError
@@ -76,6 +74,8 @@ def _check_limits(parameters: Parameters, field: str) -> None:
 
 
 def _similarity(case: GoldenCase, answer: AppAnswer, parameters: Parameters) -> Measured:
+    from rapidfuzz.distance import Levenshtein  # at its use, because it takes 10 ms and 2 MB
+
     wanted = case.reference if case.reference is not None else case.expected
     texts = (_comparable(str(each), parameters) for each in (answer.text, wanted))
     return graded(Levenshtein.normalized_similarity(*texts), parameters)

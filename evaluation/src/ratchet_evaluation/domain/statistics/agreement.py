@@ -9,17 +9,19 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LEVEL = 0.95
 REPLICATES = 1_000
 _LEAST_DEFINED = 0.9
 """Share of replicates in which a statistic must be defined for its interval to be shown."""
 
-Floats = npt.NDArray[np.float64]
+Floats: TypeAlias = "npt.NDArray[np.float64]"
 T = TypeVar("T")
 
 

@@ -10,17 +10,23 @@ the order of values.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LEVEL = 0.95
-SHARES = np.geomspace(0.03, 0.999, 8)
-"""Shares of the largest admissible bet; each gets the same part of the wealth. Chosen by benchmarks/evaluation.py."""
+SHARES = (
+    0.03, 0.04950092199275063, 0.08167804260441276, 0.13477128051605333,
+    0.22237675478960897, 0.3669284797280491, 0.6054432683978913, 0.999,
+)  # fmt: skip
+"""Shares of the largest admissible bet, a geometric sequence; each gets the same part of the wealth. Chosen by
+benchmarks/evaluation.py."""
 _BISECTIONS = 40
 
-Values = npt.NDArray[np.float64]
+Values: TypeAlias = "npt.NDArray[np.float64]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Wealth:
         self._side = side
         self._threshold = threshold_of(level)
         self._limit = (side * limit + 1.0) / 2.0
-        self._bets = [float(bet) for bet in _bets(self._limit)]
+        self._bets = _bets(self._limit)
         self._logs = [0.0] * len(SHARES)
         self.n = 0
 
@@ -82,7 +88,7 @@ class Wealth:
         return many
 
 
-def estimate_mean(values: Sequence[float] | Values, level: float = LEVEL) -> MeanInterval:
+def estimate_mean(values: "Sequence[float] | Values", level: float = LEVEL) -> MeanInterval:
     """Return the mean with the interval of all means that the bets do not refute. Values are in [-1, 1]."""
     found = np.asarray(values, dtype=np.float64)
     if not len(found):
@@ -95,7 +101,7 @@ def estimate_mean(values: Sequence[float] | Values, level: float = LEVEL) -> Mea
     return MeanInterval(len(found), mean, min(2.0 * low - 1.0, mean), max(1.0 - 2.0 * high, mean), level)
 
 
-def _lower_end(values: Values, counts: npt.NDArray[np.intp], threshold: float) -> float:
+def _lower_end(values: Values, counts: "npt.NDArray[np.intp]", threshold: float) -> float:
     """Return the largest refuted mean of values in [0, 1]; 0 if none is. Wealth falls as the tested mean rises."""
     refuted, kept = 0.0, 1.0
     for _ in range(_BISECTIONS):
@@ -105,9 +111,9 @@ def _lower_end(values: Values, counts: npt.NDArray[np.intp], threshold: float) -
     return refuted
 
 
-def _bets(limit: float) -> Values:
+def _bets(limit: float) -> list[float]:
     """Return bets that lose less than everything at the value 0; the limit is in [0, 1]."""
-    return SHARES / max(limit, 1e-9)
+    return [share / max(limit, 1e-9) for share in SHARES]
 
 
 def _mixed_after(growth: Sequence[float], n: int) -> float:

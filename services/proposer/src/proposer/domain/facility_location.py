@@ -7,14 +7,17 @@ example that resembles a selected one adds little: that makes sets diverse.
 """
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from proposer.domain.text_vectors import Matrix, Vector
 
-Weights = npt.NDArray[np.float32]
-Benefits = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Weights: TypeAlias = "npt.NDArray[np.float32]"
+Benefits: TypeAlias = "npt.NDArray[np.float32]"
 """One row for each example, one column for each question."""
 
 

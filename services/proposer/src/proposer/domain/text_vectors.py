@@ -7,21 +7,23 @@ Weinberger et al., 2009). It sees spelling, not meaning: a paraphrase without co
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-Vector = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Vector: TypeAlias = "npt.NDArray[np.float32]"
+Matrix: TypeAlias = "npt.NDArray[np.float32]"
 
 _DIMENSIONS = 512
 _SIZES = (3, 4, 5)
 _MAX_CHARS = 2_000
 """Characters of a text that count; the rest says little more about its topic."""
 
-_MULTIPLIER = np.uint32(0x9E3779B1)
-_MIX = np.uint32(0x85EBCA6B)
+_MULTIPLIER = 0x9E3779B1
+_MIX = 0x85EBCA6B
 _SCALE = 127.0
 
 
@@ -80,14 +82,14 @@ def _embed(text: str) -> Vector:
     return found
 
 
-def _hash_windows(codes: npt.NDArray[np.uint32], size: int) -> npt.NDArray[np.uint32]:
+def _hash_windows(codes: "npt.NDArray[np.uint32]", size: int) -> "npt.NDArray[np.uint32]":
     """Return a 32-bit hash of each window of `size` characters (wraps around on purpose)."""
     windows = np.lib.stride_tricks.sliding_window_view(codes, size)
     hashed = np.full(len(windows), size, np.uint32)
     for column in range(size):
-        hashed = (hashed ^ windows[:, column]) * _MULTIPLIER
+        hashed = (hashed ^ windows[:, column]) * np.uint32(_MULTIPLIER)
         hashed ^= hashed >> np.uint32(15)
-    hashed = hashed * _MIX
+    hashed = hashed * np.uint32(_MIX)
     mixed: npt.NDArray[np.uint32] = hashed ^ (hashed >> np.uint32(13))
     return mixed
 

@@ -15,6 +15,8 @@ from proposer.domain.prompt_homes import DeclaredTarget, FileFormat, ForgeKind, 
 from proposer.domain.repository_paths import path_fault
 
 Text = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[str, Field(max_length=50, pattern=r"^[\w .:/-]+$")]
+"""The length is not part of the pattern, which would take 5 MB: all letters, once for each character."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,8}")
 _BRANCH = re.compile(r"(?!.*(\.\.|@\{|//|\.lock(/|$)|/\.|\.$|/$))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 _LOCAL = ("127.0.0.1", "::1", "localhost")
@@ -89,9 +91,7 @@ class RepositorySection(_Section):
     repository: str
     branch: str = "main"
     allowed_paths: Annotated[tuple[Text, ...], Field(min_length=1, max_length=50)]
-    labels: Annotated[tuple[Annotated[str, Field(pattern=r"^[\w .:/-]{1,50}$")], ...], Field(max_length=10)] = (
-        "ratchet",
-    )
+    labels: Annotated[tuple[Label, ...], Field(max_length=10)] = ("ratchet",)
     prompts: Annotated[tuple[PromptSection, ...], Field(min_length=1)]
 
     @field_validator("repository")
