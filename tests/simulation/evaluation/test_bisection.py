@@ -125,7 +125,7 @@ def test_exactly_the_harmful_lines_are_found_with_few_answers() -> None:
         lost += pass_rate(prompts.good, -seed - 1) - worst
         restored += pass_rate(fix, -seed - 1) - worst
     assert exact >= 0.9 * runs
-    assert asked <= 0.65 * alone, "with as many hunks as here; each alone until it is decided"
+    assert asked <= 0.5 * alone, "with as many hunks as here; each alone until it is decided"
     assert restored >= 0.95 * lost
 
 
