@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from evaluator.direct_service import DirectService, DirectTerms
+from evaluator.direct_service import DirectService
 from evaluator.direct_setup import direct_jobs
+from evaluator.domain.direct_terms import DirectTerms
 from evaluator.settings import EvaluatorSettings
 from evaluator.storage.set_cache import PublishedSetCache
 from evaluator.task_service import TaskService

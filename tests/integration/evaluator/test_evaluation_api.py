@@ -11,10 +11,14 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evaluator.domain.direct_terms import DirectTerms
+from evaluator.domain.waiting_reasons import waiting_reason
 from evaluator.settings import EvaluatorSettings
+from evaluator.storage.direct_usage import DirectUsage, DirectUsageRepository, list_exhausted_prompts
+from evaluator.storage.evaluation_views import EvaluationFilter, EvaluationViewRepository
 from ratchet.prompt.canonical import canonical_bytes, digest_of
 from tests.support.evaluation import BASELINE, CANDIDATE, golden_set
-from tests.support.evaluator_service import Evaluator, better, requested
+from tests.support.evaluator_service import SCOPE, Evaluator, better, requested
 from tests.support.evaluator_workers import ROUTE, add_keys, connect
 
 
@@ -149,9 +153,13 @@ async def test_states_of_an_evaluation(reader: httpx.AsyncClient, evaluator: Eva
     request = requested()
     await evaluator.deliver(request)
     assert await states(reader) == ["waiting for a dataset"]
+    assert await reasons(reader) == ["no golden set of the target support-bot is published"]
     await evaluator.publish(golden_set(8))
+    assert await states(reader) == ["waiting to start"]
+    assert await reasons(reader) == ["its golden set is published; it starts within seconds"]
     await evaluator.service.advance_all()
     assert await states(reader) == ["waiting for a worker"]
+    assert await reasons(reader) == ["no evaluation worker has asked for cases of the prompt answer in the last minute"]
     tasks = await evaluator.lease(4)
     assert await states(reader) == ["running"]
     await evaluator.answer(tasks, better)
@@ -163,6 +171,43 @@ async def test_states_of_an_evaluation(reader: httpx.AsyncClient, evaluator: Eva
     await evaluator.run_to_end(better)
     assert await states(reader, target="support-bot") == ["completed"]
     assert await states(reader, target="other") == await states(reader, proposal_id=str(uuid4())) == []
+
+
+async def reasons(reader: httpx.AsyncClient) -> list[str | None]:
+    return [item["waiting_reason"] for item in (await reader.get("/v1/evaluations")).json()["items"]]
+
+
+async def test_an_evaluation_says_behind_how_many_it_is_queued(reader: httpx.AsyncClient, evaluator: Evaluator) -> None:
+    await evaluator.publish(golden_set(8))
+    for _ in range(3):
+        await evaluator.deliver(requested())
+        evaluator.clock.advance(timedelta(seconds=1))
+    await evaluator.service.advance_all()
+    await evaluator.lease(4)
+    assert await states(reader) == ["queued", "queued", "running"]
+    assert await reasons(reader) == [*["workers answer an evaluation that was requested before it"] * 2, None]
+    evaluator.clock.advance(timedelta(seconds=31))
+    assert await states(reader, state="queued") == []
+    assert await states(reader) == ["waiting for a worker"] * 3
+
+
+async def test_an_evaluation_says_that_the_budget_of_its_endpoint_is_used_up(
+    engine: AsyncEngine, evaluator: Evaluator
+) -> None:
+    await evaluator.publish(golden_set(8))
+    await evaluator.deliver(requested())
+    await evaluator.service.advance_all()
+    terms = DirectTerms(*SCOPE, ("answer",), None, 1, calls_per_day=5, tokens_per_day=100_000)
+    now = evaluator.clock.now()
+    async with evaluator.store.begin() as tx:
+        scope = SCOPE
+        assert await list_exhausted_prompts(tx.conn, terms, scope, now.date()) == ()
+        await DirectUsageRepository(tx.conn).add_usage(now.date(), DirectUsage(5, 10))
+        assert await list_exhausted_prompts(tx.conn, terms, (SCOPE[0], "test"), now.date()) == ()
+        exhausted = await list_exhausted_prompts(tx.conn, terms, scope, now.date())
+        query = EvaluationFilter(None, None, None, "waiting for the budget", (None, None), 5)
+        [view] = await EvaluationViewRepository(tx.conn, *scope, exhausted).list_evaluations(query, now)
+    assert waiting_reason(view, now) == "the budget of the direct endpoint is used up until tomorrow (UTC)"
 
 
 async def test_a_completed_evaluation_has_its_report(reader: httpx.AsyncClient, evaluator: Evaluator) -> None:
@@ -229,7 +274,7 @@ async def test_an_evaluation_is_started_by_hand(
     async with connect(settings, evaluator.clock, "tuner") as tuner:
         headers = {"idempotency-key": "one"}
         first = await tuner.post("/v1/evaluations", json=body, headers=headers)
-        assert (first.status_code, first.json()["state"]) == (202, "waiting for a dataset"), first.text
+        assert (first.status_code, first.json()["state"]) == (202, "waiting to start"), first.text
         await evaluator.run_to_end(better)
         again = await tuner.post("/v1/evaluations", json=body, headers=headers)
         assert (again.json()["id"], again.json()["verdict"]) == (first.json()["id"], "pass")

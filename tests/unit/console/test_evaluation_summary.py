@@ -82,15 +82,18 @@ def test_required_evaluation_must_have_passed(rule: str, verdict: str | None, al
 @pytest.mark.parametrize(
     ("state", "line", "awaited"),
     [
-        ("waiting for a dataset", "It starts when a golden set", False),
-        ("waiting for a worker", "It waits for an evaluation worker", True),
-        ("waiting for judges", "Its answers wait for judges until 10:30 UTC", True),
+        ("waiting for a dataset", "Not running: why. It starts when one is published.", False),
+        ("waiting to start", "Not running: why.", True),
+        ("queued", "Not running: why.", True),
+        ("waiting for a worker", "Not running: why. It waits for an evaluation worker", True),
+        ("waiting for the budget", "Not running: why.", True),
+        ("waiting for judges", "Not running: why.", True),
         ("running", "An evaluation is running: 12 of at most 92 answers.", True),
     ],
 )
 def test_run_without_verdict_says_what_it_waits_for(state: str, line: str, awaited: bool) -> None:
     run = {"state": state, "progress": {"answered": 12, "total": 92},
-           "judge_deadline": "2026-01-01T10:30:00Z"}  # fmt: skip
+           "waiting_reason": None if state == "running" else "why"}  # fmt: skip
     found = summarize_evaluation(proposal(), run, LATER)
     assert found.lines[0].startswith(line)
     assert found.awaited is awaited

@@ -25,7 +25,8 @@ from evaluator.api.judging_rules import judging_router
 from evaluator.api.new_evaluation import new_evaluation_router
 from evaluator.bisection_service import BisectionLimits, BisectionService
 from evaluator.dataset_service import DatasetService
-from evaluator.direct_setup import direct_jobs
+from evaluator.direct_setup import direct_jobs, direct_terms
+from evaluator.domain.direct_terms import DirectTerms
 from evaluator.erasures import CaseErasure
 from evaluator.handlers import Handlers
 from evaluator.judge_agreement import JudgeFiguresService
@@ -71,7 +72,7 @@ def build_app(settings: EvaluatorSettings, clock: Clock | None = None, flow: Flo
             "Ratchet evaluator",
             subscriptions=_subscriptions(platform, settings, subjects, judges),
             routers=(
-                *_evaluation_routers(platform, tasks),
+                *_evaluation_routers(platform, tasks, direct_terms(settings)),
                 _estimates_router(platform, settings, sets, figures, connections),
                 *_dataset_routers(platform, datasets),
                 *_annotation_routers(platform, subjects, datasets),
@@ -111,10 +112,10 @@ def _judge_jobs(judges: JudgeService) -> tuple[Background, ...]:
     )
 
 
-def _evaluation_routers(platform: Platform, tasks: TaskService) -> tuple[APIRouter, ...]:
+def _evaluation_routers(platform: Platform, tasks: TaskService, direct: DirectTerms | None) -> tuple[APIRouter, ...]:
     return (
         evaluation_tasks_router(tasks),
-        evaluations_router(platform.reader, platform.clock),
+        evaluations_router(platform.reader, platform.clock, direct),
         bisections_router(platform.reader),
     )
 

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
+from evaluator.domain.direct_terms import DirectTerms
 from evaluator.domain.task_answers import StoredAnswer
 from evaluator.domain.worker_requests import LeaseRequest, LeaseToken, TaskReport
 from evaluator.storage.direct_usage import DirectUsage, DirectUsageRepository
@@ -24,21 +24,6 @@ _HEARTBEAT_S = 10.0
 _WAIT_S = 20.0
 _PAUSE_S = 60.0
 """Seconds until the budget is looked at again."""
-_MOST_TOKENS = 20_000
-"""Tokens that are kept free for each call, so that no case fails because the budget ends in the middle of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectTerms:
-    """Whose tasks are answered, and the budget of a day (UTC). `model` is for prompts that name none."""
-
-    project: str
-    environment: str
-    prompts: tuple[str, ...]
-    model: str | None
-    concurrency: int
-    calls_per_day: int
-    tokens_per_day: int
 
 
 class DirectService:
@@ -64,7 +49,7 @@ class DirectService:
         day = self._clock.now().date()
         async with self._store.begin() as tx:
             used = await DirectUsageRepository(tx.conn).get_usage(day)
-        allowed = self._allowed_calls(used)
+        allowed = self._terms.allowed_calls(*used)
         if allowed < 1:
             return None
         terms = self._terms
@@ -73,11 +58,6 @@ class DirectService:
         if leased:
             await self._answer(leased, day)
         return len(leased)
-
-    def _allowed_calls(self, used: DirectUsage) -> int:
-        calls = self._terms.calls_per_day - used.calls
-        by_tokens = (self._terms.tokens_per_day - used.tokens) // _MOST_TOKENS
-        return min(self._terms.concurrency, calls, by_tokens)
 
     async def _answer(self, leased: Sequence[CaseTask], day: date) -> None:
         """Answer leased tasks, and extend their leases meanwhile. What was spent is stored, also if cancelled."""

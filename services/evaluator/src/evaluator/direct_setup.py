@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from evaluator.direct_service import DirectService, DirectTerms
+from evaluator.direct_service import DirectService
+from evaluator.domain.direct_terms import DirectTerms
 from evaluator.settings import EvaluatorSettings
 from evaluator.task_service import TaskService
 from ratchet_evaluation.endpoints.model_client import ModelClient
@@ -33,7 +34,20 @@ def direct_jobs(
         concurrency=settings.direct_concurrency,
         timeout_s=settings.direct_timeout_s,
     )
-    terms = DirectTerms(
+    terms = direct_terms(settings)
+    assert terms is not None
+
+    async def answer() -> None:
+        await DirectService(store, clock, tasks, ModelClient(endpoint), terms).run()
+
+    return (answer,)
+
+
+def direct_terms(settings: EvaluatorSettings) -> DirectTerms | None:
+    """Return what a model's endpoint answers, and its budget; None if none is configured."""
+    if settings.direct_url is None:
+        return None
+    return DirectTerms(
         settings.direct_project,
         settings.direct_environment,
         settings.direct_names(),
@@ -42,8 +56,3 @@ def direct_jobs(
         settings.direct_calls_per_day,
         settings.direct_tokens_per_day,
     )
-
-    async def answer() -> None:
-        await DirectService(store, clock, tasks, ModelClient(endpoint), terms).run()
-
-    return (answer,)

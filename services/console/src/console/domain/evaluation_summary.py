@@ -7,13 +7,14 @@ from typing import Any
 
 _KINDS = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
 _STATES = {
-    "waiting for a dataset": "It starts when a golden set of this target is published.",
+    "waiting for a dataset": "It starts when one is published.",
     "waiting for a worker": "It waits for an evaluation worker of the app, such as ratchet worker.",
-    "waiting for judges": "Its answers wait for judges.",
     "completed": "It is completed; its verdict is on the way.",
     "cancelled": "It was cancelled.",
 }
-_RUNNING = ("running", "waiting for a worker", "waiting for judges")
+_RUNNING = (
+    "running", "waiting to start", "queued", "waiting for a worker", "waiting for the budget", "waiting for judges"
+)  # fmt: skip
 _FRESH = timedelta(hours=24)
 """The gatekeeper refuses an approval on an older evaluation where one is required."""
 _FIRST_LEVEL = 0.95
@@ -141,7 +142,7 @@ def _progress(run: Mapping[str, Any]) -> str:
     if run["state"] == "running":
         progress = run["progress"]
         return f"An evaluation is running: {progress['answered']} of at most {progress['total']} answers."
-    if run["state"] == "waiting for judges" and run.get("judge_deadline"):
-        deadline = datetime.fromisoformat(run["judge_deadline"])
-        return f"Its answers wait for judges until {deadline:%H:%M} UTC; then the other evaluators decide alone."
-    return _STATES.get(run["state"], f"State: {run['state']}.")
+    reason = run.get("waiting_reason")
+    said = "" if reason is None else f"Not running: {reason}."
+    following = _STATES.get(run["state"], "" if said else f"State: {run['state']}.")
+    return f"{said} {following}".strip()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from evaluator.storage.evaluation_views import ShownState
+from evaluator.domain.waiting_reasons import ShownState
 from ratchet_evaluation.domain.outcomes import EvaluationArm
 from ratchet_evaluation.domain.statistics.comparison import Goal
 from shared.events.bisection import BisectionOutcome, CausalChange, Effect
@@ -37,7 +37,7 @@ class EvaluationView(DescribedResponse):
     """An evaluation. Figures, verdict and digest of the report are null until it is completed.
 
     `excluded` is the number of cases that are left out. `progress` is null unless it runs. Judges decide up to
-    `judge_deadline`; `judges_dropped` says why they don't any more.
+    `judge_deadline`; `judges_dropped` says why they don't any more. `waiting_reason` says what it waits for.
     """
 
     id: UUID
@@ -63,6 +63,7 @@ class EvaluationView(DescribedResponse):
     judge_deadline: datetime | None
     judges_dropped: str | None
     state: ShownState
+    waiting_reason: str | None
     progress: AnswerProgressView | None
 
 

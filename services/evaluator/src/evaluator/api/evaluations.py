@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,7 +11,10 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evaluator.api.evaluation_models import EvaluationPage, EvaluationView, ReportView
-from evaluator.storage.evaluation_views import EvaluationFilter, EvaluationViewRepository, ShownState
+from evaluator.domain.direct_terms import DirectTerms
+from evaluator.domain.waiting_reasons import ShownState, waiting_reason
+from evaluator.storage.direct_usage import list_exhausted_prompts
+from evaluator.storage.evaluation_views import EvaluationFilter, EvaluationViewRepository
 from shared.auth.principal import Principal
 from shared.problems import Problem
 from shared.runtime.clock import Clock
@@ -30,15 +34,19 @@ _FORMS: dict[int | str, dict[str, Any]] = {
         "content": {"text/html": {"schema": {"type": "string"}}},
     }
 }
+_INTERNAL = {
+    "shown_state", "stored_state", "answered", "total", "waits_for_judges", "is_served", "served_before",
+    "published_at",
+}  # fmt: skip
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-def evaluations_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
-    """Return the routes below `/v1/evaluations`."""
-    return combine_routers(_evaluation_routes(engine, clock), _report_routes(engine))
+def evaluations_router(engine: AsyncEngine, clock: Clock, direct: DirectTerms | None = None) -> APIRouter:
+    """Return the routes below `/v1/evaluations`. `direct`: the endpoint that answers some prompts, if there is one."""
+    return combine_routers(_evaluation_routes(engine, clock, direct), _report_routes(engine))
 
 
-def _evaluation_routes(engine: AsyncEngine, clock: Clock) -> APIRouter:
+def _evaluation_routes(engine: AsyncEngine, clock: Clock, direct: DirectTerms | None) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
 
     @router.get("", responses=described_by(EvaluationPage))
@@ -54,19 +62,23 @@ def _evaluation_routes(engine: AsyncEngine, clock: Clock) -> APIRouter:
         keyset = Keyset("evaluations", datetime, UUID, filters=(*scope, proposal_id, bisection_id, target, state))
         at, last = keyset.decode(cursor)
         query = EvaluationFilter(proposal_id, bisection_id, target, state, (at, last), limit)
+        now = clock.now()
         async with engine.connect() as conn:
-            found = await EvaluationViewRepository(conn, *scope).list_evaluations(query, clock.now())
-        return keyset.page(found, limit, key=lambda it: (it["requested_at"], it["id"]), view=evaluation_to_json)
+            exhausted = await list_exhausted_prompts(conn, direct, scope, now.date())
+            found = await EvaluationViewRepository(conn, *scope, exhausted).list_evaluations(query, now)
+        view = partial(evaluation_to_json, now=now)
+        return keyset.page(found, limit, key=lambda it: (it["requested_at"], it["id"]), view=view)
 
     @router.get("/{evaluation_id}", responses=described_by(EvaluationView) | _UNKNOWN)
     async def evaluation(principal: Reader, evaluation_id: UUID) -> dict[str, Any]:
         """Return an evaluation: state, progress, and with its end verdict and digest of the report."""
+        scope, now = (principal.project, principal.environment), clock.now()
         async with engine.connect() as conn:
-            views = EvaluationViewRepository(conn, principal.project, principal.environment)
-            found = await views.get_evaluation(evaluation_id, clock.now())
+            exhausted = await list_exhausted_prompts(conn, direct, scope, now.date())
+            found = await EvaluationViewRepository(conn, *scope, exhausted).get_evaluation(evaluation_id, now)
         if found is None:
             raise Problem(404, "unknown-evaluation", "There is no such evaluation here")
-        return evaluation_to_json(found)
+        return evaluation_to_json(found, now)
 
     return router
 
@@ -91,11 +103,11 @@ def _report_routes(engine: AsyncEngine) -> APIRouter:
     return router
 
 
-def evaluation_to_json(view: Mapping[str, Any]) -> dict[str, Any]:
+def evaluation_to_json(view: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return the JSON fields of an evaluation."""
-    shown = {name: value for name, value in view.items() if name not in ("shown_state", "answered", "total")}
+    shown = {name: value for name, value in view.items() if name not in _INTERNAL}
     progress = None if view["total"] is None else {"answered": view["answered"], "total": view["total"]}
-    return {**shown, "state": view["shown_state"], "progress": progress}
+    return {**shown, "state": view["shown_state"], "waiting_reason": waiting_reason(view, now), "progress": progress}
 
 
 def _document(found: Mapping[str, Any]) -> Response:

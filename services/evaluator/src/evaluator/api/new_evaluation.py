@@ -98,7 +98,7 @@ def new_evaluation_router(
             views = EvaluationViewRepository(tx.conn, principal.project, principal.environment)
             found = await views.get_evaluation(run.id, clock.now())
         assert found is not None
-        return evaluation_to_json(found)
+        return evaluation_to_json(found, clock.now())
 
     return router
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evaluator.domain.direct_terms import DirectTerms
 from evaluator.storage.run_tables import direct_usage
 
 
@@ -35,3 +36,13 @@ class DirectUsageRepository:
         row = insert(direct_usage).values(day=day, **used._asdict())
         more = {"calls": c.calls + row.excluded.calls, "tokens": c.tokens + row.excluded.tokens}
         await self._conn.execute(row.on_conflict_do_update(index_elements=["day"], set_=more))
+
+
+async def list_exhausted_prompts(
+    conn: AsyncConnection, terms: DirectTerms | None, scope: tuple[str, str], day: date
+) -> tuple[str, ...]:
+    """Return the prompts of a project and environment that wait for the next day's budget."""
+    if terms is None or scope != (terms.project, terms.environment):
+        return ()
+    used = await DirectUsageRepository(conn).get_usage(day)
+    return terms.prompts if terms.allowed_calls(*used) < 1 else ()
