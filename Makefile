@@ -21,7 +21,7 @@ test: .venv/.installed lint  ## every suite this machine can run
 	.venv/bin/python -m tests
 
 unit: .venv/.installed  ## unit tests: no socket, fewer generated cases than `make test`
-	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=worksteal --hypothesis-profile=ratchet-quick tests/unit
+	.venv/bin/python -m tests.unit
 
 simulation: .venv/.installed  ## detector and demo on streams with known truth; RATCHET_SOAK=1: more of them
 	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=worksteal tests/simulation
