@@ -13,7 +13,7 @@ from proposer.domain.prompt_homes import PromptHome
 from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
 from proposer.instruction_service import DraftRules, InstructionService
-from proposer.maintenance import end_waits_for_verdicts, expire_drafts, expire_stale_candidates
+from proposer.maintenance import end_waits_for_verdicts, expire_drafts, expire_stale_candidates, propose_grown_sets
 from proposer.proposal_service import ProposalService
 from proposer.pull_request_log import PullRequestLog
 from shared.events import CATALOG, Envelope
@@ -73,6 +73,7 @@ class Proposer:
         """Run the periodic jobs once."""
         await expire_stale_candidates(self.store, self.service, self.clock)
         await end_waits_for_verdicts(self.store, self.service, self.clock)
+        await propose_grown_sets(self.store, self.service)
         await expire_drafts(self.store, self.clock)
 
     async def emitted(self) -> list[Any]:

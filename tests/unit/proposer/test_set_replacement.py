@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from proposer.domain.incremental_sets import IncrementalSet
 from proposer.domain.pool_entries import PoolEntry, SetLimits
 from proposer.domain.question_sample import Questions
 from proposer.domain.set_replacement import PENDING_GAIN, SETTLED_GAIN, ProposedSet, replaces
-from tests.support.proposer import entry
+from tests.support.proposer import NOW, entry
 
 WORDS = ("refund", "card", "login", "invoice", "delivery", "password", "colour", "discount")
 ENTRIES = st.lists(
@@ -26,8 +27,8 @@ ENTRIES = st.lists(
 )
 
 
-def proposed(*members: PoolEntry, settled: bool = False) -> ProposedSet:
-    return ProposedSet(members, len(members), settled)
+def proposed(*members: PoolEntry, settled: bool = False, wanted: int = 1) -> ProposedSet:
+    return ProposedSet(members, len(members), settled, wanted)
 
 
 def about(topic: str, first: int, count: int) -> list[PoolEntry]:
@@ -39,7 +40,7 @@ def test_set_with_an_example_that_may_not_be_one_is_always_replaced(
     selected: list[PoolEntry], members: list[PoolEntry], settled: bool
 ) -> None:
     questions = Questions.of_entries([*selected, *members])
-    assert replaces(selected, ProposedSet(tuple(members[1:]), len(members), settled), questions)
+    assert replaces(selected, ProposedSet(tuple(members[1:]), len(members), settled, 1), questions, NOW)
 
 
 @given(ENTRIES, ENTRIES)
@@ -47,15 +48,16 @@ def test_what_replaces_a_set_without_a_verdict_replaces_one_with(
     selected: list[PoolEntry], members: list[PoolEntry]
 ) -> None:
     questions = Questions.of_entries([*selected, *members])
-    if replaces(selected, proposed(*members), questions):
-        assert replaces(selected, proposed(*members, settled=True), questions)
+    if replaces(selected, proposed(*members), questions, NOW):
+        assert replaces(selected, proposed(*members, settled=True), questions, NOW)
 
 
 @given(ENTRIES, ENTRIES, st.booleans())
 def test_sets_never_replace_each_other_in_turn(first: list[PoolEntry], other: list[PoolEntry], settled: bool) -> None:
     questions = Questions.of_entries([*first, *other])
-    there = replaces(first, proposed(*other, settled=settled), questions)
-    assert not (there and replaces(other, proposed(*first, settled=settled), questions) and len(first) == len(other)
+    there = replaces(first, proposed(*other, settled=settled), questions, NOW)
+    back = replaces(other, proposed(*first, settled=settled), questions, NOW)
+    assert not (there and back and len(first) == len(other)
                 and all(it.needs_no_decision for it in (*first, *other)))  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def test_value_that_is_no_larger_replaces_only_by_growth_or_for_a_grant(
     questions = Questions.of_entries([*selected, *members])
     assume(questions.value(selected) <= questions.value(members) and len(selected) < 2 * len(members))
     for_a_grant = all(it.needs_no_decision for it in selected) and not all(it.needs_no_decision for it in members)
-    assert replaces(selected, proposed(*members, settled=settled), questions) is for_a_grant
+    assert replaces(selected, proposed(*members, settled=settled), questions, NOW) is for_a_grant
 
 
 @given(ENTRIES, ENTRIES)
@@ -78,7 +80,7 @@ def test_value_that_is_larger_by_the_stated_factor_replaces(
     assume(value > before)
     for settled, factor in ((False, PENDING_GAIN), (True, SETTLED_GAIN)):
         if value >= before * factor:
-            assert replaces(selected, proposed(*members, settled=settled), questions)
+            assert replaces(selected, proposed(*members, settled=settled), questions, NOW)
 
 
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=40), st.randoms(use_true_random=False))
@@ -91,7 +93,7 @@ def test_few_proposals_follow_each_other_while_answers_come_in(topics: list[str]
     values = []
     for new in pool:
         example_set.add(new)
-        if example_set.members and (current is None or replaces(example_set.members, current, questions)):
+        if example_set.members and (current is None or replaces(example_set.members, current, questions, NOW)):
             current = proposed(*example_set.members)
             values.append(questions.value(current.members))
     bound = 1 + math.log2(SetLimits().max_examples) + math.log(1 / max(values[0], 1e-6)) / math.log(PENDING_GAIN)
@@ -104,6 +106,24 @@ def test_better_set_with_other_examples_replaces_once_there_is_a_verdict() -> No
     better = [*members[:2], *others[:2]]
     mean = questions.value(better) / questions.value(members)
     assert 1.0 < mean < PENDING_GAIN
-    assert not replaces(better, proposed(*members), questions)
-    assert replaces(better, proposed(*members, settled=True), questions)
-    assert replaces(better, replace(proposed(*members), size=5), questions)
+    assert not replaces(better, proposed(*members), questions, NOW)
+    assert replaces(better, proposed(*members, settled=True), questions, NOW)
+    assert replaces(better, replace(proposed(*members), size=5), questions, NOW)
+
+
+@given(ENTRIES, ENTRIES, st.booleans(), st.integers(1, 5))
+def test_a_set_that_grows_replaces_a_smaller_one_once_it_is_complete_or_stays_as_it_is(
+    one: list[PoolEntry], other: list[PoolEntry], settled: bool, wanted: int
+) -> None:
+    members, selected = sorted((one, other), key=len)
+    assume(len(selected) > len(members))
+    members = [replace(it, needs_no_decision=True) for it in members]
+    questions = Questions.of_entries([*selected, *members])
+    growing = proposed(*members, settled=settled, wanted=wanted)
+    received = max(it.received_at for it in selected)
+    complete = replaces(selected, replace(growing, wanted=1), questions, received)
+    for quiet_for in (timedelta(seconds=30), timedelta(minutes=5)):
+        before = received + quiet_for - timedelta(microseconds=1)
+        there = replaces(selected, growing, questions, before, quiet_for)
+        assert there is (complete and len(selected) >= wanted)
+        assert replaces(selected, growing, questions, received + quiet_for, quiet_for) is complete

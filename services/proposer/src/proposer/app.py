@@ -12,7 +12,7 @@ from proposer.erasures import erasure_handler
 from proposer.handlers import Handlers
 from proposer.instruction_service import InstructionService
 from proposer.instruction_setup import draft_rules, drafting_jobs
-from proposer.maintenance import end_waits_for_verdicts, expire_drafts, expire_stale_candidates
+from proposer.maintenance import end_waits_for_verdicts, expire_drafts, expire_stale_candidates, propose_grown_sets
 from proposer.proposal_service import ProposalService
 from proposer.pull_request_log import PullRequestLog
 from proposer.pull_request_setup import open_repositories
@@ -71,6 +71,7 @@ def _upkeep_jobs(
     async def expire() -> None:
         await expire_stale_candidates(platform.store, service, platform.clock)
         await end_waits_for_verdicts(platform.store, service, platform.clock)
+        await propose_grown_sets(platform.store, service)
         await expire_drafts(platform.store, platform.clock)
 
     async def run_schedules() -> None:

@@ -9,13 +9,14 @@ from proposer.domain.set_replacement import replaces
 from proposer.example_set_selector import ExampleSetSelector, SelectedSets
 from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Prompt
+from shared.runtime.clock import Clock
 
 
 class ExampleSetDrafter:
     """Drafts proposals of the selected sets, in the transaction of the repository that it is given."""
 
-    def __init__(self, selector: ExampleSetSelector) -> None:
-        self._selector = selector
+    def __init__(self, selector: ExampleSetSelector, clock: Clock) -> None:
+        self._selector, self._clock = selector, clock
 
     async def plan(
         self, repository: ProposerRepository, state: PromptState, selected: SelectedSets, *, keep: bool
@@ -30,7 +31,7 @@ class ExampleSetDrafter:
         kept: set[str | None] = set()
         if base and base.slots:
             drafts, examples = await self._draft(repository, state, base, selected)
-            kept = await self._kept_slots(repository, state, opened, drafts, examples) if keep else set()
+            kept = await self._kept_slots(repository, state, opened, drafts, examples, base) if keep else set()
         actions = reconcile(
             [proposal for proposal in opened if proposal.slot not in kept],
             [draft for draft in drafts if draft.proposal.slot not in kept],
@@ -61,6 +62,7 @@ class ExampleSetDrafter:
         opened: Sequence[Proposal],
         drafts: Sequence[ProposalDraft],
         examples: SelectedExamples,
+        base: Prompt,
     ) -> set[str | None]:
         """Return the slots whose open proposal stays, although another set was drafted."""
         by_slot = {draft.proposal.slot: draft.proposal for draft in drafts}
@@ -69,7 +71,9 @@ class ExampleSetDrafter:
             drafted = by_slot.get(proposal.slot)
             if drafted is None or proposal.base_digest != drafted.base_digest:
                 continue
-            proposed = await self._selector.to_proposed_set(repository, state, proposal)
-            if not replaces(examples.entries[: len(drafted.members)], proposed, examples.questions):
+            places = base.slots[drafted.slot].max if drafted.slot else 0
+            proposed = await self._selector.to_proposed_set(repository, state, proposal, places)
+            selected = examples.entries[: len(drafted.members)]
+            if not replaces(selected, proposed, examples.questions, self._clock.now()):
                 kept.add(proposal.slot)
         return kept

@@ -96,13 +96,17 @@ class ExampleSetSelector:
         )
 
     async def to_proposed_set(
-        self, repository: ProposerRepository, state: PromptState, proposal: Proposal
+        self, repository: ProposerRepository, state: PromptState, proposal: Proposal, places: int
     ) -> ProposedSet:
-        """Return the set of an open proposal, with those of its members that may still be examples."""
+        """Return the set of an open proposal, with those of its members that may still be examples.
+
+        `places` are those of its slot.
+        """
         settings = await repository.tuning.get(state.key.project, state.key.environment, state.target)
         scope = (settings, self.embedder.name, self._clock.now())
         members = await repository.pool.list_members(state, proposal.members, *scope)
-        return ProposedSet(tuple(members), max(1, len(proposal.members)), proposal.is_settled)
+        size = max(1, len(proposal.members))
+        return ProposedSet(tuple(members), size, proposal.is_settled, min(places, settings.max_examples))
 
     async def _keep(self, repository: ProposerRepository, key: PromptKey, kept: _KeptSets) -> None:
         token = uuid4()

@@ -38,6 +38,17 @@ async def end_waits_for_verdicts(store: Store, service: ProposalService, clock: 
             await service.sync_examples(tx, state, None)
 
 
+async def propose_grown_sets(store: Store, service: ProposalService) -> None:
+    """Propose the example sets that have stopped growing instead of the smaller ones that are open."""
+    async with store.begin() as tx:
+        repository = ProposerRepository(tx.conn)
+        outdated = await repository.proposals.list_outdated_sets()
+        for state in (
+            await repository.prompts.lock_prompts({proposal.key: proposal.target for proposal in outdated})
+        ).values():
+            await service.sync_examples(tx, state, None)
+
+
 async def expire_drafts(store: Store, clock: Clock) -> None:
     """Fail drafts of instructions whose candidates were not evaluated in time, and delete what they no longer need."""
     now = clock.now()

@@ -54,7 +54,7 @@ class ProposalService:
         self._source = source
         self.embedder = embedder or HashedNgrams()
         self._selector = ExampleSetSelector(self.embedder, clock)
-        self._drafter = ExampleSetDrafter(self._selector)
+        self._drafter = ExampleSetDrafter(self._selector, clock)
         self.pull_requests = pull_requests or PullRequestLog(clock, {})
 
     async def sync_fixes(self, tx: Tx, state: PromptState, cause: CausingEvent) -> None:

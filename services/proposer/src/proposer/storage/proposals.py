@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.model import PromptKey, Proposal
 from proposer.domain.proposals import FIRST_REVISION
-from proposer.storage.tables import key_columns, key_from_row, matches_key, proposals
+from proposer.storage.tables import key_columns, key_from_row, matches_key, prompts, proposals
 from shared.events.proposals import Verdict
 
 
@@ -121,6 +121,14 @@ class ProposalRoundRepository:
         c = proposals.c
         overdue = (c.kind == "few_shot", c.state == "open", ~c.is_settled, c.changed_at < before)
         return [_proposal(row) for row in await self._conn.execute(select(proposals).where(*overdue))]
+
+    async def list_outdated_sets(self) -> list[Proposal]:
+        """Return the open example sets of which others are selected by now."""
+        c, p = proposals.c, prompts.c
+        of_prompt = and_(c.project == p.project, c.environment == p.environment, c.name == p.name)
+        others = and_(c.members != p.chosen, c.members != p.chosen_eligible)
+        mine = select(proposals).join(prompts, of_prompt).where(c.kind == "few_shot", c.state == "open", others)
+        return [_proposal(row) for row in await self._conn.execute(mine)]
 
     async def save_decision(self, proposal_id: UUID, verdict: Verdict, reason: str | None, now: datetime) -> None:
         """Save a person's decision, which replaces any other state. Proposals of other authors are ignored."""
