@@ -20,6 +20,7 @@ from evaluator.storage.evaluations import EvaluationRunRepository
 from ratchet_evaluation.domain.evaluators.definition import UnknownScore
 from ratchet_evaluation.domain.judges.agreement_with_people import JudgeFigures, measure_agreement
 from ratchet_evaluation.domain.judges.judged_text import JudgedText
+from ratchet_evaluation.domain.statistics.agreement import Agreement
 from shared.messaging.store import Tx
 from tests.support.evaluation import golden_set
 from tests.support.evaluator_service import SCOPE, Evaluator, better, requested
@@ -168,6 +169,7 @@ async def test_a_proposal_waits_for_its_judge_whose_scores_decide(engine: AsyncE
     await judged.run()
     verdict, reason = await judged.outcome()
     assert (verdict, "without the judge" in reason) == ("inconclusive", False)
+    assert "with the judge helpful: kappa 1.00 [1.00, 1.00] with people (n=100), at least 0.4: it decides" in reason
     content = await judged.content()
     assert content["judges"][0]["decides"] is True
     assert content["settings"]["level"] == pytest.approx(1 - (1 - 0.95) / 2)
@@ -206,7 +208,22 @@ async def test_without_scores_of_the_judge_the_verdict_of_the_others_stands(
     content = await judged.content()
     assert (content["judges"][0]["decides"], reason in content["judges"][0]["dropped"]) == (False, True)
     scores = [score for case in content["cases"] for answer in case["candidate"] for score in answer["scores"]]
-    assert {score["score"] for score in scores if score["name"] == "judge.helpful"} == {None}  # unknown, never 0
+    assert {score["score"] for score in scores if score["name"] == "judge.helpful"} <= {None}  # unknown, never 0
+
+
+async def test_answers_that_a_judge_is_not_asked_about_are_not_unknown(engine: AsyncEngine) -> None:
+    judged = JudgedProposal(engine)
+    judged.figures = JudgeFigures(rubric_judge(), Agreement(0.41, 0.2, 0.6, 120, 120))
+    judged.figures = replace(judged.figures, dropped=judged.figures.reason)
+    await judged.propose()
+    await judged.run()
+    verdict, said = await judged.outcome()
+    assert verdict == "pass"
+    assert "without the judge helpful: kappa 0.41 [0.20, 0.60] with people (n=120)" in said
+    [judge] = (await judged.content())["judges"]
+    assert (judge["decides"], judge["answers"], judge["unknown"]) == (False, 0, 0)
+    assert judge["not_judged"] > 0
+    assert judged.judging.judge.judged == []
 
 
 async def test_after_the_deadline_the_verdict_of_the_others_stands(engine: AsyncEngine) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -204,10 +205,10 @@ def _done(value: Any) -> "Future[Any]":
     return future
 
 
-def _report(figures: JudgeFigures, score: EvaluatorScore) -> EvaluationReport:
+def _report(figures: JudgeFigures, score: EvaluatorScore | None) -> EvaluationReport:
     golden_set = GoldenSet(tuple(parse_case({**CASE.to_json(), "id": f"c{i}", "input": f"{i}"}) for i in range(3)))
     settings = RunSettings(min_pass_rate=0.9)
-    result = run_evaluation(_App(), golden_set, PROMPT, None, settings, 2, judge=_Judging(score))
+    result = run_evaluation(_App(), golden_set, PROMPT, None, settings, 2, judge=_Judging(score) if score else None)
     return EvaluationReport(
         "set",
         golden_set,
@@ -241,6 +242,24 @@ def test_an_unknown_score_is_counted_and_leaves_the_verdict_open() -> None:
     assert report.result.verdict == "inconclusive"
     assert report.content()["judges"][0]["unknown"] == 3
     assert any("3 answers unknown" in line for line in phrases.about(report))
+
+
+def test_scores_of_a_judge_that_does_not_decide_are_shown_apart() -> None:
+    figures = JudgeFigures(rubric_judge(), RANDOM)
+    report = _report(figures, known_score(figures.judge, 0.0, figures.decides))
+    [judge] = report.content()["judges"]
+    assert (judge["decides"], judge["answers"], judge["unknown"], judge["not_judged"]) == (False, 3, 0, 0)
+    names = {row.name: row.unknown for row in phrases.summary_rows(report)}
+    assert names["judge.helpful (does not decide)"] == 0
+    assert any(": it does not decide" in line for line in phrases.about(report))
+
+
+def test_answers_that_were_not_judged_are_counted_apart() -> None:
+    figures = replace(JudgeFigures(rubric_judge(), RANDOM), dropped="kappa 0.41 with people (n=120)")
+    report = _report(figures, None)
+    [judge] = report.content()["judges"]
+    assert (judge["answers"], judge["unknown"], judge["not_judged"]) == (0, 0, 3)
+    assert any(line.endswith("kappa 0.41 with people (n=120); 3 answers not judged") for line in phrases.about(report))
 
 
 def test_the_report_of_a_run_without_judges_is_unchanged() -> None:

@@ -49,15 +49,9 @@ def about(report: EvaluationReport) -> Iterator[str]:
             level = f"{100 * report.settings.level:.5g} %"
             yield f"that interval is at {level}, because earlier evaluations of this change did not pass"
     for each in report.judges:
-        unknown = sum(
-            score.score is None
-            for outcome in result.outcomes
-            for answers in outcome.answers.values()
-            for answer in answers
-            for score in answer.scores
-            if score.name == each.judge.score_name
-        )
-        missing = f"; {unknown} answers unknown" if unknown else ""
+        counts = each.count_answers(result.outcomes)
+        missing = f"; {counts.unknown} answers unknown" if counts.unknown else ""
+        missing += f"; {counts.not_judged} answers not judged" if counts.not_judged else ""
         yield f"{each.judge.score_name} ({each.judge.model}, {short(each.judge.digest)}): {each.reason}{missing}"
     if report.judge_spend is not None:
         yield f"judges used {spend(report.judge_spend)}"
@@ -80,7 +74,11 @@ def summary_rows(report: EvaluationReport) -> list[SummaryRow]:
         result.pass_rate.interval.n,
         result.pass_rate.unknown,
     )
-    metrics = (_row(each.name, each) for each in result.metrics)
+    shown_only = {each.judge.score_name for each in report.judges if not each.decides}
+    metrics = (
+        _row(f"{each.name} (does not decide)" if each.name in shown_only else each.name, each)
+        for each in result.metrics
+    )
     return [passes, *metrics, *(_row(f"pass rate of {each.name}", each) for each in result.tags)]
 
 

@@ -51,13 +51,20 @@ class AskedJudge(NamedTuple):
             return shared
         return None if own is None or own.state == "waiting" else own
 
+    def is_awaited(self, results: Results) -> bool:
+        """Return whether the answer waits for the judge. None waits for a judge that was dropped."""
+        return self.figures.dropped is None and self.result(results) is None
+
     def score(self, results: Results) -> EvaluatorScore | None:
-        """Return the score; None if it is awaited. A dropped judge is not awaited."""
+        """Return the score; None without a result, which is not an unknown one: the judge was not asked."""
         figures, found = self.figures, self.result(results)
-        if found is not None and found.score is not None:
+        if found is None:
+            return None
+        if found.score is not None:
             return known_score(figures.judge, found.score, figures.decides)
-        reason = figures.dropped if found is None else found.reason or "unknown"
-        return None if reason is None else unknown_score(figures.judge, reason, figures.decides)
+        if figures.dropped is not None and found.state == "dropped":
+            return None
+        return unknown_score(figures.judge, found.reason or "unknown", figures.decides)
 
     def missing(self, results: Results) -> UUID | None:
         """Return the id of the judgement that is to be queued; None if there is a result, or it is awaited."""
@@ -93,13 +100,12 @@ async def judge_answers(
     }
     await repository.add(list(missing.values()), now)
     scores: Scores = {
-        key: tuple(failed_score(each.judge, message, each.decides) for each in run.judges)
+        key: tuple(failed_score(each.judge, message, each.decides) for each in run.judges if each.dropped is None)
         for key, message in failed.items()
     }
     for key, found in asked.items():
-        known = [each.score(results) for each in found]
-        if all(score is not None for score in known):
-            scores[key] = tuple(score for score in known if score is not None)
+        if not any(each.is_awaited(results) for each in found):
+            scores[key] = tuple(score for each in found if (score := each.score(results)) is not None)
     return JudgedAnswers(scores, len(answers) - len(scores), _used_up(asked.values(), results))
 
 

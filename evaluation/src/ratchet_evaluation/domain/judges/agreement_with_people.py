@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ratchet_evaluation.domain.evaluators.definition import EvaluatorScore
 from ratchet_evaluation.domain.judges.definition import JudgeDefinition, parse_judge
@@ -11,6 +11,15 @@ from ratchet_evaluation.domain.statistics.agreement import Agreement, cohen_kapp
 
 GOOD_FROM = 0.5
 """The lowest value of people that is good."""
+
+
+class JudgedCounts(NamedTuple):
+    """Numbers of answers. `judged` includes the `unknown` ones; a judge that decides nothing may not have been asked
+    about those that are `not_judged`."""
+
+    judged: int
+    unknown: int
+    not_judged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +65,8 @@ class JudgeFigures:
         return {} if self.dropped is None else {"dropped": self.dropped}
 
     def to_json(self, outcomes: Sequence[CaseOutcome]) -> dict[str, Any]:
-        """Return the figures for the report, with the number of answers that the judge could not judge."""
-        scores = [
-            score
-            for outcome in outcomes
-            for answers in outcome.answers.values()
-            for answer in answers
-            for score in answer.scores
-            if score.name == self.judge.score_name
-        ]
+        """Return the figures for the report, with the numbers of answers by what the judge said about them."""
+        counts = self.count_answers(outcomes)
         return {
             "name": self.judge.score_name,
             "digest": self.judge.digest,
@@ -75,9 +77,17 @@ class JudgeFigures:
             "agreement": None if self.agreement is None else _rounded(self.agreement),
             "decides": self.decides,
             **self._dropped(),
-            "answers": len(scores),
-            "unknown": sum(score.score is None for score in scores),
+            "answers": counts.judged,
+            "unknown": counts.unknown,
+            "not_judged": counts.not_judged,
         }
+
+    def count_answers(self, outcomes: Sequence[CaseOutcome]) -> JudgedCounts:
+        """Return how many answers the judge was asked about, how many of them it could not judge, and all others."""
+        answers = [answer for outcome in outcomes for found in outcome.answers.values() for answer in found]
+        scores = [score for answer in answers for score in answer.scores if score.name == self.judge.score_name]
+        unknown = sum(score.score is None for score in scores)
+        return JudgedCounts(len(scores), unknown, len(answers) - len(scores))
 
 
 def figures_from_json(stored: Mapping[str, Any]) -> JudgeFigures:

@@ -60,7 +60,7 @@ def summarise(
     reasons = [check.reason for check in result.checks]
     if comparison is None:
         reasons.append(_without_base(result))
-    reasons.extend(f"without the judge {each.judge.name}: {each.dropped}" for each in judges if each.dropped)
+    reasons.extend(_about_judge(each) for each in judges if each.dropped or each.decides)
     interval = result.pass_rate.interval if comparison is None else comparison.difference
     known = comparison is not None and interval.mean is not None
     return VerdictSummary(
@@ -72,6 +72,11 @@ def summarise(
         interval.low if known else None,
         interval.high if known else None,
     )
+
+
+def _about_judge(figures: JudgeFigures) -> str:
+    """Return whether the verdict rests on a judge, with its agreement with people."""
+    return f"{'without' if figures.dropped else 'with'} the judge {figures.judge.name}: {figures.reason}"
 
 
 def _without_base(result: EvaluationResult) -> str:
