@@ -49,9 +49,9 @@ def about(report: EvaluationReport) -> Iterator[str]:
             level = f"{100 * report.settings.level:.5g} %"
             yield f"that interval is at {level}, because earlier evaluations of this change did not pass"
     for each in report.judges:
-        counts = each.count_answers(result.outcomes)
-        missing = f"; {counts.unknown} answers unknown" if counts.unknown else ""
-        missing += f"; {counts.not_judged} answers not judged" if counts.not_judged else ""
+        judged = each.count_answers(result.outcomes)
+        missing = f"; {judged.unknown} answers unknown" if judged.unknown else ""
+        missing += f"; {judged.not_judged} answers not judged" if judged.not_judged else ""
         yield f"{each.judge.score_name} ({each.judge.model}, {short(each.judge.digest)}): {each.reason}{missing}"
     if report.judge_spend is not None:
         yield f"judges used {spend(report.judge_spend)}"
