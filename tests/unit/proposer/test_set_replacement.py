@@ -113,9 +113,9 @@ def test_better_set_with_other_examples_replaces_once_there_is_a_verdict() -> No
 
 @given(ENTRIES, ENTRIES, st.booleans(), st.integers(1, 5))
 def test_a_set_that_grows_replaces_a_smaller_one_once_it_is_complete_or_stays_as_it_is(
-    one: list[PoolEntry], other: list[PoolEntry], settled: bool, wanted: int
+    first: list[PoolEntry], second: list[PoolEntry], settled: bool, wanted: int
 ) -> None:
-    members, selected = sorted((one, other), key=len)
+    members, selected = sorted((first, second), key=len)
     assume(len(selected) > len(members))
     members = [replace(it, needs_no_decision=True) for it in members]
     questions = Questions.of_entries([*selected, *members])
