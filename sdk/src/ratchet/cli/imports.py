@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from rich.progress import Progress
-
 from ratchet.cli import import_options as options
-from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
+from ratchet.cli.import_progress import ImportProgress, import_progress
+from ratchet.cli.output import AsJson, Exit, as_json, fail, line
 from ratchet.cli.session import credentials, new_client
 from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.transport import BatchPoster
@@ -19,7 +18,7 @@ from ratchet.imports.checkpoint import Checkpoint, import_id
 from ratchet.imports.column_map import ColumnMapping, parse_pairs, read_mapping_file
 from ratchet.imports.rows import UnreadableRow
 from ratchet.imports.source import Formats, ImportSource, NumberedRow, SkippedLines
-from ratchet.imports.upload import ServerUnavailable, Uploader
+from ratchet.imports.upload import ServerUnavailable, UploadCounts, Uploader
 from ratchet.tables import BadFile
 
 _TIMEOUT_S = 30.0
@@ -118,20 +117,19 @@ class RejectedRows:
 
 
 def _batches(
-    source: ImportSource, rejects: RejectedRows, after: int
+    source: ImportSource, rejects: RejectedRows, after: int, progress: ImportProgress
 ) -> Iterator[tuple[Sequence[NumberedRow], list[tuple[int, RecordedItem]]]]:
     """Yield the rows after number `after` and their items; rows that can't be read are rejected."""
     skipped = SkippedLines()
-    with _progress() as bar:
-        task = bar.add_task("importing", total=source.size)
-        for rows in source.batches(skipped, lambda position: bar.update(task, completed=position)):
-            for number, reason in skipped.pop():
-                if number > after:
-                    rejects.add(number, reason)
-            left = [numbered for numbered in rows if numbered[0] > after]
-            yield left, _items(source, left, rejects)
+    for rows in source.batches(skipped, progress.advance):
         for number, reason in skipped.pop():
-            rejects.add(number, reason)
+            if number > after:
+                rejects.add(number, reason)
+        left = [numbered for numbered in rows if numbered[0] > after]
+        yield left, _items(source, left, rejects)
+        progress.add_rows(len(left))
+    for number, reason in skipped.pop():
+        rejects.add(number, reason)
 
 
 def _items(source: ImportSource, rows: Sequence[NumberedRow], rejects: RejectedRows) -> list[tuple[int, RecordedItem]]:
@@ -147,10 +145,11 @@ def _items(source: ImportSource, rows: Sequence[NumberedRow], rejects: RejectedR
 def _preview(source: ImportSource, rejects: RejectedRows) -> dict[str, Any]:
     found = {"executions": 0, "feedback": 0}
     shown: dict[str, str] = {}
-    for _, items in _batches(source, rejects, after=-1):
-        for _, item in items:
-            found[item.route] += 1
-            shown.setdefault(item.route, item.encoded.decode())
+    with import_progress(source.size) as progress:
+        for _, items in _batches(source, rejects, -1, progress):
+            for _, item in items:
+                found[item.route] += 1
+                shown.setdefault(item.route, item.encoded.decode())
     for text in shown.values():
         line(text, err=True)
     return {"sent": False, **found}
@@ -164,22 +163,37 @@ def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bo
     if before is not None:
         rejects.keep_until(before)
         line(f"continuing after {source.unit} {before}", err=True)
-    current: dict[int, Mapping[str, Any]] = {}
-    poster = BatchPoster(lambda: new_client(found), _TIMEOUT_S, amends=False)
-    uploader = Uploader(poster, lambda number, reason: rejects.add(number, reason, current.get(number)))
     try:
-        for rows, items in _batches(source, rejects, -1 if before is None else before):
+        with closing(BatchPoster(lambda: new_client(found), _TIMEOUT_S, amends=False)) as poster:
+            counts = _upload_rows(source, rejects, poster, checkpoint, -1 if before is None else before)
+    except ServerUnavailable as error:
+        _unavailable(found.url, error)
+    except KeyboardInterrupt:
+        _interrupted(checkpoint, source.unit)
+    checkpoint.delete()
+    return {"executions": counts.executions, "feedback": counts.feedback, "duplicates": counts.duplicates}
+
+
+def _upload_rows(
+    source: ImportSource, rejects: RejectedRows, poster: BatchPoster, checkpoint: Checkpoint, after: int
+) -> UploadCounts:
+    """Upload the rows after number `after`. Raises ServerUnavailable."""
+    current: dict[int, Mapping[str, Any]] = {}
+    uploader = Uploader(poster, lambda number, reason: rejects.add(number, reason, current.get(number)))
+    with import_progress(source.size) as progress:
+        for rows, items in _batches(source, rejects, after, progress):
             current = dict(rows)
             uploader.upload_all(items)
             if rows:
                 checkpoint.save(rows[-1][0])
-    except ServerUnavailable as error:
-        _unavailable(found.url, error)
-    finally:
-        poster.close()
-    checkpoint.delete()
-    counts = uploader.counts
-    return {"executions": counts.executions, "feedback": counts.feedback, "duplicates": counts.duplicates}
+    return uploader.counts
+
+
+def _interrupted(checkpoint: Checkpoint, unit: str) -> NoReturn:
+    """End the command and say where the same command resumes."""
+    row = checkpoint.load()
+    where = "before the first rows were sent" if row is None else f"after {unit} {row}"
+    fail(f"stopped {where}; run the same command again to go on there", Exit.INTERRUPTED)
 
 
 def _unavailable(url: str, error: ServerUnavailable) -> NoReturn:
@@ -198,8 +212,3 @@ def _print_report(report: dict[str, Any], rejects: RejectedRows, unit: str, json
         line("{executions} executions and {feedback} feedback new, {duplicates} known before".format_map(report))
     if rejects.n:
         fail(f"not imported: {rejects.n}; {rejects.path} has the {unit} and the reason of each")
-
-
-def _progress() -> Progress:
-    output = console(stderr=True)
-    return Progress(console=output, transient=True, disable=not output.is_terminal)

@@ -31,6 +31,7 @@ class Exit(IntEnum):
     NOT_FOUND = 7
     CONFLICT = 8
     INVALID = 9
+    INTERRUPTED = 130
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:

@@ -103,6 +103,33 @@ def test_an_interrupted_import_goes_on_where_it_stopped(server: FakeServer) -> N
     assert not Path("rows.csv.import.json").exists()
 
 
+def interrupt(_: httpx.Request) -> httpx.Response:
+    """Stand in for Ctrl-C during a request."""
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_says_where_the_same_command_goes_on(server: FakeServer) -> None:
+    rows = "".join(f"2026-11-01 10:00,q{n},a,{'up' if n % 300 else 'perhaps'}\n" for n in range(1200))
+    server.faults = [lambda _: None, lambda _: None, interrupt]
+    stopped = run("time,question,answer,liked\n" + rows, *OPTIONS)
+    assert stopped.exit_code == 130
+    assert "stopped after line 513; run the same command again to go on there" in stopped.stderr
+    again = run_again(*OPTIONS, "--json")
+    assert "continuing after line 513" in again.stderr
+    assert json.loads(again.stdout)["duplicates"] == 0
+    assert set(server.effects.values()) == {1}
+    assert len(server.effects) == 2 * 1196
+    assert [row["row"] for row in rejected()] == [2, 302, 602, 902]
+
+
+def test_ctrl_c_before_the_first_rows_leaves_nothing_to_go_on_from(server: FakeServer) -> None:
+    server.faults = [interrupt]
+    stopped = run(CSV.replace("perhaps", "up"), *OPTIONS)
+    assert stopped.exit_code == 130
+    assert "stopped before the first rows were sent" in stopped.stderr
+    assert run_again(*OPTIONS).exit_code == 0
+
+
 def test_rejected_rows_of_an_interrupted_import_are_listed_once(server: FakeServer) -> None:
     rows = "".join(f"2026-11-01 10:00,q{n},a,{'up' if n % 300 else 'perhaps'}\n" for n in range(1200))
     server.faults = [lambda _: None, lambda _: None, lambda _: httpx.Response(401)]
