@@ -65,6 +65,25 @@ def test_calls_are_summed_up() -> None:
     assert body["prompts"] == [{"name": "answer", "version": "7"}]
 
 
+@pytest.mark.parametrize(
+    ("tags", "declared"),
+    [
+        (
+            ["ratchet.region:EU", "ratchet.confidentiality: Internal", "vip"],
+            {"region": "eu", "confidentiality": "internal"},
+        ),
+        (["region:eu", "confidentiality:internal"], {}),
+        (["ratchet.region:eu", "ratchet.region:us", "ratchet.confidentiality:secret"], {}),
+        (["ratchet.region:", "ratchet.confidentiality:"], {}),
+        (["ratchet.region:" + "x" * 65], {}),
+    ],
+)
+def test_tags_declare_region_and_confidentiality(tags: list[str], declared: dict[str, str]) -> None:
+    body = body_of({"tags": tags})
+    assert {name: body[name] for name in ("region", "confidentiality") if name in body} == declared
+    assert body["attributes"]["tags"] == ", ".join(sorted(tags))
+
+
 def test_failed_tool_does_not_fail_the_trace() -> None:
     calls = TraceCalls()
     calls.add_tool(ToolObservation.model_validate({**CALL, "name": "search", "level": "ERROR"}))

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from collector.domain.pulls.data_class_tags import confidentiality, region
 from collector.domain.pulls.pulled_item import PulledItem, execution_id, trace_id
 from ratchet_langfuse.schemas import Generation, RootTrace, ToolObservation
 
@@ -104,6 +105,8 @@ def trace_item(root: RootTrace, calls: TraceCalls, target: str | None, documents
         "latency_ms": None if root.seconds is None else max(0.0, 1000.0 * root.seconds),
         "outcome": "error" if failed else "ok",
         "attributes": _attributes(root),
+        "region": region(root.tags or ()),
+        "confidentiality": confidentiality(root.tags or ()),
         "occurred_at": _iso(started + timedelta(seconds=max(0.0, root.seconds or 0.0))),
     }
     kept = {name: value for name, value in body.items() if value not in (None, [], {})}
