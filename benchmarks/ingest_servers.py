@@ -21,7 +21,7 @@ from collector.storage.connections import DedicatedConnection
 from shared.events import new_id
 from shared.runtime.clock import SystemClock
 from shared.runtime.garbage import tune_garbage_collection
-from shared.web.connection_limits import ConnectionLimits, guarded
+from shared.web.connection_limits import ConnectionLimits, guard_connections
 
 TRANSACTIONS = 16
 """Number of concurrent transactions if each request has its own."""
@@ -117,7 +117,7 @@ def _protocol(mode: str, parts: Parts) -> type[HttpToolsProtocol]:
     if mode == "echo":
         return HttpToolsProtocol
     fast = fast_path(_endpoint(parts, parts.service)) if mode == "full" else HttpToolsProtocol
-    return guarded(fast, ConnectionLimits())
+    return guard_connections(fast, ConnectionLimits())
 
 
 def serve(mode: str, dsn: str, port: int) -> None:

@@ -45,7 +45,7 @@ from collector.settings import CollectorSettings
 from shared.auth import keys
 from shared.runtime.clock import SystemClock
 from shared.runtime.garbage import tune_garbage_collection
-from shared.web.connection_limits import ConnectionLimits, guarded
+from shared.web.connection_limits import ConnectionLimits, guard_connections
 
 COUNTED_ROUNDS = 4
 _FOREVER_S = 1_000_000
@@ -173,7 +173,7 @@ class Steps:
         platform = self._parts.platform
         endpoint = IngestEndpoint(service, platform.keys, self._parts.settings, platform.limiter)
         return Connections(
-            guarded(fast_path(endpoint), ConnectionLimits()), self._echo, self._count, b'"status":"accepted"'
+            guard_connections(fast_path(endpoint), ConnectionLimits()), self._echo, self._count, b'"status":"accepted"'
         )
 
     @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from ratchet.client.next_steps import Answer, input_print, next_step
 from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.transport import outcome
 from ratchet.client.user_sessions import OpenAnswers
-from ratchet.client.variables import fitted
+from ratchet.client.variables import convert_variables
 from ratchet.prompt import PromptError, parse, prompt_name, render
 from ratchet.prompt.buckets import bucket_of
 from ratchet.prompt.canonical import canonical_bytes, digest_of, normal
@@ -99,7 +99,7 @@ def _variable(kind: str, value: Any) -> dict[str, Any]:
     message = {"type": "placeholder", "name": "x"} if kind == "messages" else {"role": "user", "content": "{{x}}"}
     prompt = parse({"schema": "ratchet.prompt/2", "messages": [message], "variables": {"x": {"type": kind}}})
     try:
-        messages = render(prompt, fitted(prompt, {"x": value}))
+        messages = render(prompt, convert_variables(prompt, {"x": value}))
     except PromptError as error:
         return {"type": kind, "value": value, "field": error.field}
     return {"type": kind, "value": value, "messages": messages}

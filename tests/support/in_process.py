@@ -24,7 +24,7 @@ from ratchet_local.installation import Installation, migrate_all, run_services
 from ratchet_local.project_keys import ensure_credentials
 from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
-from shared.web.connection_limits import ConnectionLimits, guarded
+from shared.web.connection_limits import ConnectionLimits, guard_connections
 from tests.support.full_loop import Site
 from tests.support.migrated_data import make_migrated
 
@@ -89,7 +89,7 @@ async def _serve(
         credentials = await ensure_credentials(home, owner_url, f"http://127.0.0.1:{listener.getsockname()[1]}")
         installation = Installation(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
         async with run_services(installation) as apps:
-            protocol = guarded(HttpToolsProtocol, ConnectionLimits())
+            protocol = guard_connections(HttpToolsProtocol, ConnectionLimits())
             app = Gateway(apps, aggregate_app(apps))
             config = uvicorn.Config(
                 app, http=protocol, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet import signing
-from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, trusted_keys, verified
+from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, trusted_keys, verify_live_prompt
 from ratchet.prompt import example_set_digest, parse
 
 _KEYS = json.loads((Path(__file__).parents[1] / "vectors" / "prompt" / "signing.json").read_text("ascii"))
@@ -111,7 +111,7 @@ def _signed(private: str = _KEYS["private_key"], **parts: Any) -> dict[str, Any]
 
 def _vector(name: str, payload: Any, before: Any = None, **scope: str) -> dict[str, Any]:
     trust = Trust(trusted_keys([_KEYS["public_key"]]), **scope)
-    current = None if before is None else verified(before, trust, None)
+    current = None if before is None else verify_live_prompt(before, trust, None)
     reason = _reason(payload, trust, current)
     vector: dict[str, Any] = {"name": name, "public_key": _KEYS["public_key"], "scope": scope, "payload": payload}
     return {**vector, "before": before, "reason": reason}
@@ -120,7 +120,7 @@ def _vector(name: str, payload: Any, before: Any = None, **scope: str) -> dict[s
 def _reason(payload: Mapping[str, Any], trust: Trust, current: LivePrompt | None) -> str | None:
     """Return why the payload is refused, without the details of malformed ones; None if it is served."""
     try:
-        verified(payload, trust, current)
+        verify_live_prompt(payload, trust, current)
     except UntrustedPrompt as error:
         return str(error).partition(":")[0]
     return None

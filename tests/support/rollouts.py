@@ -8,7 +8,7 @@ import httpx
 
 from gatekeeper.handlers.evaluations import EvaluationHandlers
 from gatekeeper.use_cases.rollout_monitor import RolloutMonitor
-from ratchet.client.prompt_verification import LivePrompt, Trust, verified
+from ratchet.client.prompt_verification import LivePrompt, Trust, verify_live_prompt
 from shared.events.quality import ArmChanges, GroupChanges, Measurement, QualityMeasured, Window
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
@@ -75,7 +75,7 @@ async def assess(gate: World) -> dict[str, Any]:
 async def served(gate: World) -> LivePrompt:
     """Return what an app verifies of the live version."""
     live = await gate.live()
-    return verified(live, Trust({gate.signer.key_id: gate.signer.public}), None)
+    return verify_live_prompt(live, Trust({gate.signer.key_id: gate.signer.public}), None)
 
 
 async def steer(gate: World, rollout: dict[str, Any], change: str, by: str = "reviewer_key") -> tuple[int, str]:

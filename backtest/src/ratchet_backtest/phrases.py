@@ -8,7 +8,7 @@ from ratchet_backtest.replay_engine import PROMPT
 from ratchet_backtest.report import FileLocation, FoundRegression, LeftOut, Report, Result, SuggestedFix
 from ratchet_backtest.threshold_rule import WINDOW
 from shared.events.quality import Cause, Measurement
-from shared.metric_format import signed
+from shared.metric_format import format_signed
 
 _MOST = 3
 
@@ -117,7 +117,7 @@ def title(result: Result) -> str:
 def change(fall: FoundRegression, result: Result) -> str:
     """Return the change of the metric with its interval."""
     event, turned = fall.event, result.direction == "lower_is_better"
-    text = f"{signed(event.delta_pp, turned)} {result.unit}"
+    text = f"{format_signed(event.delta_pp, turned)} {result.unit}"
     if event.low_pp is None or event.high_pp is None:
         return text
     return f"{text} {_interval(event.low_pp, event.high_pp, turned)}"
@@ -125,7 +125,7 @@ def change(fall: FoundRegression, result: Result) -> str:
 
 def _interval(low: float, high: float, turned: bool) -> str:
     ends = (high, low) if turned else (low, high)
-    return f"[{signed(ends[0], turned)}, {signed(ends[1], turned)}]"
+    return f"[{format_signed(ends[0], turned)}, {format_signed(ends[1], turned)}]"
 
 
 def began(fall: FoundRegression, unit: str) -> str:
@@ -167,8 +167,8 @@ def reasons(fall: FoundRegression, result: Result) -> Iterator[str]:
     for found in fall.event.causes[:_MOST]:
         yield cause(found)
     for each in fall.event.losing[:_MOST]:
-        by = f"{signed(each.delta_pp, turned)} {_interval(each.low_pp, each.high_pp, turned)}"
-        rest = signed(each.rest_pp, turned)
+        by = f"{format_signed(each.delta_pp, turned)} {_interval(each.low_pp, each.high_pp, turned)}"
+        rest = format_signed(each.rest_pp, turned)
         yield f"{each.dimension} {each.level} got worse most: {by}, the rest {rest}, n={each.n:,}"
     for word in fall.words[:_MOST]:
         yield f"inputs with “{word.term}” got worse: {word.share:.0%} of {word.n:,} bad, others {word.without:.0%}"

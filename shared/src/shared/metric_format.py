@@ -36,21 +36,21 @@ def format_change(points: float, metric: str, direction: str | None = None, unit
 
     `direction` and `unit` are the declared ones; None: the metric's defaults.
     """
-    return f"{signed(points, _less_is_better(metric, direction))} {unit or change_unit(metric)}"
+    return f"{format_signed(points, _less_is_better(metric, direction))} {unit or change_unit(metric)}"
 
 
-def interval(low: float, high: float, metric: str, direction: str | None = None) -> tuple[str, str]:
+def format_interval_ends(low: float, high: float, metric: str, direction: str | None = None) -> tuple[str, str]:
     """Return the ends of a change's interval in the metric's own direction, without unit, the lower one first."""
     inverted = _less_is_better(metric, direction)
     ends = (high, low) if inverted else (low, high)
-    return signed(ends[0], inverted), signed(ends[1], inverted)
+    return format_signed(ends[0], inverted), format_signed(ends[1], inverted)
 
 
 def _less_is_better(metric: str, direction: str | None) -> bool:
     return (direction or definition_of(metric).direction) == "lower_is_better"
 
 
-def signed(points: float, inverted: bool = False) -> str:
+def format_signed(points: float, inverted: bool = False) -> str:
     """Return `points` with a sign and one decimal; `inverted` if less is better, so that an increase is a plus."""
     tenths = round(-points if inverted else points, 1) + 0.0  # no minus before a zero
     return f"{tenths:+.1f}".replace("-", "−")

@@ -18,7 +18,7 @@ from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.domain.validation import parse_object
 from collector.ingest.service import IngestService, PostedObject
-from shared.web.connection_limits import ConnectionLimits, guarded
+from shared.web.connection_limits import ConnectionLimits, guard_connections
 from tests.support.databases import psql
 from tests.support.eventually import eventually
 from tests.support.soak import scaled
@@ -85,7 +85,7 @@ class Server:
         self.submitted: list[bool] = []
         self.endpoint = _counting_endpoint(parts, self.submitted)
         app = IngestMiddleware(_elsewhere, self.endpoint)
-        protocol = guarded(fast_path(self.endpoint) if fast else HttpToolsProtocol, ConnectionLimits())
+        protocol = guard_connections(fast_path(self.endpoint) if fast else HttpToolsProtocol, ConnectionLimits())
         self.config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False, ws="none")
         self.config.load()
         self.state = ServerState()

@@ -12,7 +12,7 @@ from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Reading
 from analyzer.handlers import readings
 from proposer.domain.fix_drafts import Draft, draft_fix
-from ratchet.client.prompts import default_prompt, served
+from ratchet.client.prompts import choose_served, default_prompt
 from ratchet.prompt import Message, Prompt
 from ratchet_demo.bot import PROMPT, Fleet
 from ratchet_demo.script import ADDED, ANSWERS_BEFORE_EDIT, DROPPED, TARGET
@@ -40,7 +40,7 @@ class WatchedTerm:
     def prompt(self, name: str, default: Path, target: str, user: str | None = None) -> Any:
         own = default_prompt(default)
         self.documents[own.digest] = own
-        return served(name, None, self.live or own, target)
+        return choose_served(name, None, self.live or own, target)
 
     def record(self, *, prompts: list[Any], **given: Any) -> str:
         number = len(self.executions)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from analyzer.domain.metrics.judges import judged_by
+from analyzer.domain.metrics.judges import add_judge_attribute
 from analyzer.domain.model import Reading
 from analyzer.domain.series import quality_measured_events, unit_group
 from analyzer.handlers import Measurable, readings
@@ -70,7 +70,7 @@ def test_a_correction_changes_the_sum_of_its_users_group() -> None:
 
 def test_scores_of_judges_count_for_the_arm() -> None:
     about = facts(1, arm="candidate", user="a", session="s")
-    found = judged_by(about, "sha256:0")
+    found = add_judge_attribute(about, "sha256:0")
     assert (found.arm, found.user, found.session) == ("candidate", "a", "s")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import Reading
-from analyzer.domain.series import KEPT_FOR, Extent, WindowKey, aligned, split_page, wider, width, windowed_sums
+from analyzer.domain.series import KEPT_FOR, Extent, WindowKey, split_page, wider, width, window_start, windowed_sums
 from analyzer.domain.streams.sums import Sums, measurement
 from analyzer.domain.value_columns import to_columns
 from analyzer.domain.watch_rules import Rules
@@ -100,7 +100,7 @@ def test_pages_do_not_split_a_window() -> None:
 
 
 def test_windows_begin_at_multiples_of_their_width() -> None:
-    assert (aligned(1003.9, 5), aligned(1005, 5), aligned(1004, 300)) == (1000, 1005, 900)
+    assert (window_start(1003.9, 5), window_start(1005, 5), window_start(1004, 300)) == (1000, 1005, 900)
 
 
 def test_intervals_of_windows_cover_the_truth() -> None:

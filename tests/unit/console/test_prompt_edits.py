@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from console.domain.prompt_edits import fields, kept, parse_form, preview
+from console.domain.prompt_edits import fields, format_uneditable_part, parse_form, preview
 from ratchet.prompt import parse
 from tests.support.console import DIGEST, NOW, OTHER, FakeServices, console_client
 from tests.support.prompts import minimal
@@ -51,8 +51,8 @@ def test_messages_are_form_fields_and_slots_are_placeholders() -> None:
 
 
 def test_other_parts_are_kept_and_shown_with_invisible_characters() -> None:
-    assert "messages" not in kept(DOCUMENT)
-    assert '"model": "m<U+202E>"' in kept(DOCUMENT)
+    assert "messages" not in format_uneditable_part(DOCUMENT)
+    assert '"model": "m<U+202E>"' in format_uneditable_part(DOCUMENT)
 
 
 def test_form_texts_change_only_the_messages() -> None:

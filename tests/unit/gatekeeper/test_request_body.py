@@ -15,7 +15,7 @@ from gatekeeper.api.grants import GrantRevocation, NewGrant
 from gatekeeper.api.keys import KeyRequest
 from gatekeeper.api.kill_switch import SwitchChange
 from gatekeeper.api.proposals import NewDecision, NewProposal
-from gatekeeper.api.request_body import RequestBody, described, json_body
+from gatekeeper.api.request_body import RequestBody, describe_body, json_body
 from gatekeeper.api.rollback import Rollback
 from gatekeeper.api.sessions import NewLink
 from gatekeeper.domain.errors import BoundaryError
@@ -115,14 +115,14 @@ def test_media_type_encoding_and_size_are_checked(headers: dict[str, str], statu
 def test_the_api_description_has_the_schema(model: type[RequestBody]) -> None:
     app = FastAPI()
 
-    @app.post("/x", openapi_extra=described(model, {}))
+    @app.post("/x", openapi_extra=describe_body(model, {}))
     async def route() -> None: ...
 
     content = app.openapi()["paths"]["/x"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert content["additionalProperties"] is False
     assert set(content["properties"]) == set(model.model_fields)
     referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(content)))
-    assert referred <= set(described(model, {})["x-schemas"])
+    assert referred <= set(describe_body(model, {})["x-schemas"])
 
 
 def test_a_refusal_has_a_status_also_if_only_tampering_causes_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ratchet.client.arms import CandidateArm, Units, arm_of, assign_arm
 from ratchet.client.prompt_cache import PromptCache
-from ratchet.client.prompt_verification import Trust, UntrustedPrompt, verified
+from ratchet.client.prompt_verification import Trust, UntrustedPrompt, verify_live_prompt
 from ratchet.client.prompts import ServedPrompt
 from ratchet.client.record_arguments import execution
 from ratchet.prompt import from_text
@@ -96,7 +96,7 @@ def test_altered_arms_are_refused(change: dict[str, Any]) -> None:
     payload = live()
     payload["rollout"] |= change
     with pytest.raises(UntrustedPrompt):
-        verified(payload, TRUST, None)
+        verify_live_prompt(payload, TRUST, None)
 
 
 def test_arms_of_another_sequence_are_refused_and_a_payload_without_arms_serves_the_base() -> None:
@@ -104,9 +104,9 @@ def test_arms_of_another_sequence_are_refused_and_a_payload_without_arms_serves_
     payload["sequence"] = 4
     payload["signature"]["value"] = sign(PRIVATE, live_bytes(payload))
     with pytest.raises(UntrustedPrompt, match="rollout is invalid"):
-        verified(payload, TRUST, None)
+        verify_live_prompt(payload, TRUST, None)
     del payload["rollout"]
-    assert verified(payload, TRUST, None).arms is None
+    assert verify_live_prompt(payload, TRUST, None).arms is None
 
 
 def test_a_client_without_rollouts_verifies_the_base() -> None:

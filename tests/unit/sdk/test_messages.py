@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.client.prompts import served
+from ratchet.client.prompts import choose_served
 from ratchet.prompt import parse, readable, unified
 from ratchet.prompt.restore import Restored, restore
 from tests.support.prompts import documents, minimal
@@ -61,7 +61,7 @@ def test_removed_message_is_restored_completely() -> None:
 
 
 def test_history_is_rendered_at_its_placeholder() -> None:
-    prompt = served("answer", None, parse(saying(TEXT, HISTORY, IMAGE)))
+    prompt = choose_served("answer", None, parse(saying(TEXT, HISTORY, IMAGE)))
     history = [{"role": "assistant", "content": "Hi."}]
     assert prompt.render(history=history) == [TEXT, *history, IMAGE]
     assert prompt.text(history=history) == "Hello\n\nHi.\n\na\n[user]"

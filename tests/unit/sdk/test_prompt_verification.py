@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import signing
-from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, trusted_keys, verified
+from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, trusted_keys, verify_live_prompt
 from ratchet.prompt import example_set_digest, from_text, parse, with_slot
 from tests.support.prompts import JSON, minimal
 from tests.support.ratchet_server import PUBLIC, live_payload
@@ -21,12 +21,12 @@ FILLED = with_slot(SLOTTED, "few", example_set_digest(EXAMPLES))
 
 def refused(payload: object, current: LivePrompt | None = None, trust: Trust = TRUST) -> str:
     with pytest.raises(UntrustedPrompt) as refusal:
-        verified(payload, trust, current)
+        verify_live_prompt(payload, trust, current)
     return str(refusal.value)
 
 
 def test_signed_prompt_is_accepted() -> None:
-    live = verified(live_payload("answer", FILLED, 4, examples={"few": EXAMPLES}), TRUST, None)
+    live = verify_live_prompt(live_payload("answer", FILLED, 4, examples={"few": EXAMPLES}), TRUST, None)
     assert (live.name, live.prompt, live.sequence, live.target) == ("answer", FILLED, 4, "chat")
     assert live.examples == {"few": tuple(EXAMPLES)}
 
@@ -71,7 +71,7 @@ def test_prompt_of_another_environment_is_rejected(scope: str) -> None:
 
 def test_first_verified_prompt_pins_the_environment() -> None:
     anywhere = Trust(TRUST.keys)
-    live = verified(live_payload("answer", from_text("Hello")), anywhere, None)
+    live = verify_live_prompt(live_payload("answer", from_text("Hello")), anywhere, None)
     pinned = anywhere.pinned(live)
     assert (pinned.project, pinned.environment) == ("acme", "production")
     assert refused(live_payload("other", from_text("Hello"), environment="staging"), trust=pinned)
@@ -79,17 +79,17 @@ def test_first_verified_prompt_pins_the_environment() -> None:
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40))
 def test_sequence_never_decreases(before: int, after: int) -> None:
-    current = verified(live_payload("answer", from_text("old"), before), TRUST, None)
+    current = verify_live_prompt(live_payload("answer", from_text("old"), before), TRUST, None)
     payload = live_payload("answer", from_text("new"), after)
     if after > before:
-        assert verified(payload, TRUST, current).sequence == after
+        assert verify_live_prompt(payload, TRUST, current).sequence == after
     else:
         assert "its sequence" in refused(payload, current)
 
 
 def test_repeated_prompt_is_accepted() -> None:
     payload = live_payload("answer", from_text("same"), 3)
-    assert verified(payload, TRUST, verified(payload, TRUST, None)).sequence == 3
+    assert verify_live_prompt(payload, TRUST, verify_live_prompt(payload, TRUST, None)).sequence == 3
 
 
 @pytest.mark.parametrize(

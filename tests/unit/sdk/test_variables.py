@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ratchet import Ratchet
 from ratchet.client.prompt_verification import LivePrompt
-from ratchet.client.prompts import served
+from ratchet.client.prompts import choose_served
 from ratchet.prompt import Prompt, PromptError, foreign_syntax, from_text, parse
 from tests.support.eventually import eventually_sync
 from tests.support.prompts import minimal
@@ -28,7 +28,7 @@ def typed(kind: str) -> Prompt:
 
 
 def text(prompt: Prompt, value: object) -> str:
-    return served("answer", None, prompt).text(n=value)
+    return choose_served("answer", None, prompt).text(n=value)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_value_unsuitable_for_the_live_version_falls_back_to_the_default(
 ) -> None:
     live = LivePrompt("p", "e", "answer", "bot", 1, typed(kind), {})
     warned: list[str] = []
-    prompt = served("answer", live, OWN, warn=lambda name, message: warned.append(message))
+    prompt = choose_served("answer", live, OWN, warn=lambda name, message: warned.append(message))
     assert prompt.render(n=value)[0]["content"].startswith("n is ")
     assert len(warned) == 1
     assert (prompt.use().digest, prompt.use().document) == (OWN.digest, OWN), (
@@ -85,7 +85,7 @@ def test_value_unsuitable_for_the_live_version_falls_back_to_the_default(
 def test_variable_missing_in_the_default_raises() -> None:
     for variables in ({}, {"n": 1, "m": 2}):
         with pytest.raises(PromptError):
-            served("answer", None, OWN).render(**variables)
+            choose_served("answer", None, OWN).render(**variables)
 
 
 FOREIGN: list[tuple[str, list[str]]] = [

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.web.connection_limits import ConnectionLimits, connection_limit, guarded
+from shared.web.connection_limits import ConnectionLimits, connection_limit, guard_connections
 from tests.support.eventually import eventually
 
 BIG = 20_000_000
@@ -89,7 +89,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 @asynccontextmanager
 async def server(folder: Path, limits: ConnectionLimits, keep_alive: int = 30) -> AsyncIterator[Connect]:
     config = uvicorn.Config(
-        app, uds=str(folder / "s"), http=guarded(HttpToolsProtocol, limits), lifespan="off", log_config=None,
+        app, uds=str(folder / "s"), http=guard_connections(HttpToolsProtocol, limits), lifespan="off", log_config=None,
         timeout_keep_alive=keep_alive, timeout_graceful_shutdown=1,
     )  # fmt: skip
     one = uvicorn.Server(config)

@@ -48,7 +48,7 @@ def test_value_without_a_unit() -> None:
 )
 def test_change_is_formatted_with_its_sign(metric: str, expected: str, between: tuple[str, str]) -> None:
     assert metric_format.format_change(-25.76, metric) == expected
-    assert metric_format.interval(-31.0, -20.1, metric) == between
+    assert metric_format.format_interval_ends(-31.0, -20.1, metric) == between
 
 
 def test_zero_change_has_no_minus() -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.events import CATALOG
-from shared.messaging.topics import PARTITIONS, SERVICES, WRITERS, dead_letters_of, topics, written_by
+from shared.messaging.topics import PARTITIONS, SERVICES, WRITERS, dead_letters_of, topics, topics_written_by
 
 _BY_NAME = {topic.name: topic for topic in topics()}
 
@@ -21,7 +21,9 @@ def test_every_topic_has_one_writer_except_reports_of_all_services_and_feedback(
         "feedback.submitted",
         "operation.performed",
     ]
-    assert {topic for service in SERVICES for topic in written_by(service)} == set(WRITERS) - {"execution.submitted"}
+    assert {topic for service in SERVICES for topic in topics_written_by(service)} == set(WRITERS) - {
+        "execution.submitted"
+    }
 
 
 def test_texts_are_retained_for_72_hours() -> None:

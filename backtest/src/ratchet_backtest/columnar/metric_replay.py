@@ -16,7 +16,7 @@ from analyzer.domain.detection import Finding
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.model import DetectionPolicy, PromptMetric, StreamKey
 from analyzer.domain.regressions.evidence import open_regression, safety_finding
-from analyzer.domain.regressions.lifecycle import Regression, reopened, returns
+from analyzer.domain.regressions.lifecycle import Regression, reopen_regression, returns
 from analyzer.domain.segments.dimensions import Dimensions
 from analyzer.domain.streams.stream import Baseline, Stream, new_monitor, predecessor
 from analyzer.domain.watch_rules import WatchRules
@@ -216,7 +216,7 @@ class MetricReplay:
         beside = Beside(errors.timeline if errors and errors is not history else None)
         regression = open_regression(stream.stream, opening.finding, reading, self.watching, history, beside)
         if self.last and returns(self.last, regression.use, reading.received, self.policy.reopen_seconds):
-            regression = reopened(regression, self.last)
+            regression = reopen_regression(regression, self.last)
         stream.stream.regressed = True
         self.last = regression
         self._recovery = RecoveryRows(regression, self.rows, self.models, np.empty(len(self.rows)), row + 1)

@@ -25,7 +25,7 @@ from ratchet_local.memory import resume_collection
 from ratchet_local.project_keys import PERSON, ensure_credentials, wait_for_copies
 from ratchet_local.stream_shutdown import StreamShutdown
 from shared.runtime.log import configure_logging
-from shared.web.connection_limits import ConnectionLimits, guarded, raise_open_files
+from shared.web.connection_limits import ConnectionLimits, guard_connections, raise_open_files
 
 if TYPE_CHECKING:
     from ratchet_local.demo import DemoRunner
@@ -88,7 +88,7 @@ def server_config(app: ASGIApp, protocol: type[HttpToolsProtocol]) -> uvicorn.Co
     """Return the settings of the server of `app`. `protocol` may answer requests without it."""
     return uvicorn.Config(
         app,
-        http=guarded(protocol, ConnectionLimits()),
+        http=guard_connections(protocol, ConnectionLimits()),
         ws="none",
         lifespan="off",
         log_config=None,

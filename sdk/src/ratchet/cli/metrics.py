@@ -38,7 +38,7 @@ def list_metrics(
                 _SHOWN.get(item["direction"] or ""),
                 _scale(item),
                 item["n"],
-                "; ".join(map(uncounted, item["uncounted"])) or None,
+                "; ".join(map(format_uncounted, item["uncounted"])) or None,
             )
             for item in found["items"]
         ),
@@ -110,7 +110,7 @@ def _declare(
         return server.put(path, body, target=target)
 
 
-def uncounted(found: Mapping[str, Any]) -> str:
+def format_uncounted(found: Mapping[str, Any]) -> str:
     """Return a reason as text: `12 out of range (-1 to 8)`, `3 unknown label "a"`."""
     text = f"{found['n']:,} {found['reason'].replace('_', ' ')}"
     if found["word"]:

@@ -103,8 +103,8 @@ def show_regressions(answer: dict[str, Any], json: bool) -> None:
     """Print regressions as JSON or as a table."""
     if not json:
         for item in answer["items"]:
-            item["was"], item["is"] = (measured(item.get(side)) for side in ("baseline", "current"))
-            item["change"] = moved(item)
+            item["was"], item["is"] = (format_measurement(item.get(side)) for side in ("baseline", "current"))
+            item["change"] = format_change(item)
             item["cause"] = "; ".join(likely(cause) for cause in item.get("causes", ())[:1])
     columns = {
         "id": "regression_id", "state": "state", "target": "target", "metric": "metric", "was": "was", "is": "is",
@@ -121,7 +121,7 @@ def likely(cause: Mapping[str, Any]) -> str:
     return f"{what}: {short_digest(cause.get('before'))} → {short_digest(cause.get('after'))}"
 
 
-def moved(regression: dict[str, Any]) -> str:
+def format_change(regression: dict[str, Any]) -> str:
     """Return the change in the metric's own direction; events have a negative sign for worse."""
     points = float(regression.get("delta_pp") or 0.0)
     turned = -points if regression.get("direction") == "lower_is_better" else points
@@ -129,7 +129,7 @@ def moved(regression: dict[str, Any]) -> str:
     return f"{turned:+.1f} {unit}"
 
 
-def measured(side: Any) -> str:
+def format_measurement(side: Any) -> str:
     """Return a measurement as text: mean, interval and number of values."""
     if not isinstance(side, dict):
         return "unknown"

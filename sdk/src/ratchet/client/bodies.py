@@ -146,14 +146,14 @@ def _consent(value: object, dropped: Dropped) -> Body:
 _SHARED: Mapping[str, Callable[[Any, Dropped], Any]] = {
     "user": _simple("user", identifier),
     "consent": _consent,
-    "occurred_at": _simple("occurred_at", field_values.occurred_at),
+    "occurred_at": _simple("occurred_at", field_values.format_occurred_at),
 }
 _IDENTIFIERS = (
     "trace_id", "parent_id", "model", "arm", "session", "outcome", "currency", "region", "confidentiality"
 )  # fmt: skip
 _EXECUTION: Mapping[str, Callable[[Any, Dropped], Any]] = {
     **{name: _simple(name, identifier) for name in _IDENTIFIERS},
-    **{name: _simple(name, field_values.written) for name in ("input", "output")},
+    **{name: _simple(name, field_values.convert_text) for name in ("input", "output")},
     "parameters": _members("parameters", scalar),
     "attributes": _members("attributes", scalar),
     "scores": _members("scores", number),

@@ -7,7 +7,7 @@ from contextvars import Token
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
 
-from ratchet.client.captured_values import CapturedItems, Unrecordable, argument_capture, captured
+from ratchet.client.captured_values import CapturedItems, Unrecordable, argument_capture, copy_value
 from ratchet.client.fault_log import FaultLog
 from ratchet.client.observed_call import CURRENT, ObservedCall
 
@@ -115,7 +115,7 @@ def _end_with(call: ObservedCall, result: object, captures: bool) -> None:
     found = Unrecordable
     if captures:
         with call.client.faults.contained("the result of a call"):
-            found = captured(result)
+            found = copy_value(result)
     if found is Unrecordable:
         call.end(outcome="ok")
     else:

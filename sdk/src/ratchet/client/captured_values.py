@@ -26,7 +26,7 @@ class Unrecordable:
     """Stands for a value that is not data, such as a connection."""
 
 
-def captured(value: object, depth: int = 0) -> Any:
+def copy_value(value: object, depth: int = 0) -> Any:
     """Return a copy of a value: built-in types, data classes and models; others by the name of their type.
 
     Returns Unrecordable where `value` itself is of another type.
@@ -45,8 +45,8 @@ def captured(value: object, depth: int = 0) -> Any:
 
 def _members(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): captured(item, depth + 1) for name, item in islice(tuple(value.items()), _MAX_MEMBERS)}
-    return [captured(item, depth + 1) for item in islice(tuple(value), _MAX_MEMBERS)]
+        return {str(name): copy_value(item, depth + 1) for name, item in islice(tuple(value.items()), _MAX_MEMBERS)}
+    return [copy_value(item, depth + 1) for item in islice(tuple(value), _MAX_MEMBERS)]
 
 
 def argument_capture(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping[str, Any]], Any]:
@@ -65,9 +65,9 @@ def argument_capture(function: Callable[..., Any]) -> Callable[[tuple[Any, ...],
         if skipped:
             found.pop(names[0], None)
         if len(found) == 1:
-            only = captured(next(iter(found.values())))
+            only = copy_value(next(iter(found.values())))
             return None if only is Unrecordable else only
-        return {name: captured(value, 1) for name, value in found.items()} or None
+        return {name: copy_value(value, 1) for name, value in found.items()} or None
 
     return capture
 
@@ -91,7 +91,7 @@ class CapturedItems:
     def add(self, item: object) -> None:
         """Capture one item."""
         if len(self._items) < self._most:
-            self._items.append(item if type(item) is str else captured(item, 1))
+            self._items.append(item if type(item) is str else copy_value(item, 1))
 
     def output(self) -> dict[str, Any]:
         """Return the field `output`: the text of all items if they are texts, else their list."""

@@ -20,7 +20,7 @@ from ratchet.client.prompt_refresh import SubscriberThread
 from ratchet.client.prompt_verification import Trust, trusted_keys
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
-from ratchet.client.record_arguments import Used, check_target, execution, is_evaluated, listed, new_id
+from ratchet.client.record_arguments import Used, check_target, execution, is_evaluated, list_prompts_used, new_id
 from ratchet.client.recorded_items import Consent, ExecutionFields, FeedbackFields, Id, Kind
 from ratchet.client.saved_prompts import SavedPrompts
 from ratchet.client.sender import MIN_JOIN, Sender
@@ -108,7 +108,7 @@ class Client(ObservedClient):
         is left out, an item that can't be sent is refused; both are logged and counted. Raises MissingTarget only where
         neither a target nor a served prompt is given.
         """
-        used = listed(prompts)
+        used = list_prompts_used(prompts)
         check_target(target, used)
         execution_id = item_id(fields.get("id"), new_id)
         self._send(execution_id, execution, execution_id, target, used, fields)

@@ -33,12 +33,12 @@ def latency(value: object) -> float:
     return amount(value / timedelta(milliseconds=1) if isinstance(value, timedelta) else value)
 
 
-def occurred_at(value: object) -> str:
+def format_occurred_at(value: object) -> str:
     """Return a time in ISO 8601 with its offset."""
     return moment(value).isoformat()
 
 
-def written(value: object) -> Any:
+def convert_text(value: object) -> Any:
     """Return an input or output: a text, or messages or an object that the server converts to text."""
     found = plain(value)
     return found if isinstance(found, str | list | dict) else text(found)

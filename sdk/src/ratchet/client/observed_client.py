@@ -8,7 +8,7 @@ from ratchet.client.call_observer import CallObserver, Function
 from ratchet.client.fault_log import FaultLog
 from ratchet.client.observed_call import CURRENT, ObservedCall
 from ratchet.client.prompts import ServedPrompt
-from ratchet.client.record_arguments import Used, listed, new_id
+from ratchet.client.record_arguments import Used, list_prompts_used, new_id
 from ratchet.client.recorded_items import ExecutionFields
 from ratchet.client.rendered_prompts import RenderedPrompts
 from ratchet.client.used_prompts import UsedPrompt
@@ -62,7 +62,7 @@ class ObservedClient:
         """
         if callable(target):
             return CallObserver(self, None, (), {}, True, True)(target)
-        given = [prompt for prompt in listed(prompts) if prompt is not None]
+        given = [prompt for prompt in list_prompts_used(prompts) if prompt is not None]
         return CallObserver(self, target, given, cast(dict[str, Any], fields), capture_input, capture_output)
 
     def current_call(self) -> ObservedCall | None:

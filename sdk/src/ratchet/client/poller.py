@@ -22,7 +22,7 @@ MIN_INTERVAL = 15.0
 """Seconds between two polls, at least; at most twice as many."""
 
 
-def jittered(seconds: float) -> float:
+def add_jitter(seconds: float) -> float:
     """Return a duration between `seconds` and twice that, at random, so that clients don't all ask at once."""
     return seconds * random.uniform(1, 2)  # noqa: S311
 
@@ -57,7 +57,7 @@ class Poller:
         """Poll until `pause` or `stop`: first `now`, else after one interval, unless a poll is due already."""
         self._needed.set()
         if self._due is None:
-            self._due = self._monotonic() + (0.0 if now else jittered(MIN_INTERVAL))
+            self._due = self._monotonic() + (0.0 if now else add_jitter(MIN_INTERVAL))
 
     def pause(self) -> None:
         """Stop polling. The time of the next poll stays, for a stream that fails again and again."""
@@ -78,7 +78,7 @@ class Poller:
                 continue
             later = await self._poll(client, names)
             if self._due is not None:
-                self._due = self._monotonic() + jittered(max(MIN_INTERVAL, later))
+                self._due = self._monotonic() + add_jitter(max(MIN_INTERVAL, later))
 
     async def fetch(self, client: httpx.AsyncClient, name: str) -> BoundedResponse:
         """Get one prompt and put it into the cache if it changed. Raises what `get` raises, and ValueError."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ratchet.client.arms import Units
-from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, verified
-from ratchet.client.prompts import Default, Note, ServedPrompt, default_prompt, ignore_rendering, served
+from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, verify_live_prompt
+from ratchet.client.prompts import Default, Note, ServedPrompt, choose_served, default_prompt, ignore_rendering
 from ratchet.client.saved_prompts import SavedPrompts
 from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
 from ratchet.sanitize import visible
@@ -70,7 +70,7 @@ class PromptCache:
             return
         trust = self._trust if self._trust.keys else replace(self._trust, keys=found.keys)
         try:
-            live = verified(found.payload, trust, None)
+            live = verify_live_prompt(found.payload, trust, None)
             if live.name != name:
                 raise UntrustedPrompt("it is another prompt's")
         except UntrustedPrompt as error:
@@ -167,7 +167,7 @@ class PromptCache:
         note: Note,
         arm: str | None = None,
     ) -> ServedPrompt:
-        found = served(name, live, own, target, self._warn_once, note, arm)
+        found = choose_served(name, live, own, target, self._warn_once, note, arm)
         if self._scanned.get(name) != found.digest:
             self._scanned[name] = found.digest
             if unsupported := foreign_syntax(found.prompt):
@@ -197,7 +197,7 @@ class PromptCache:
                 self._unconfirmed.pop(name, None)
                 return False
             try:
-                live = verified(payload, self._trust, self._live.get(name))
+                live = verify_live_prompt(payload, self._trust, self._live.get(name))
             except UntrustedPrompt as error:
                 self._refused += 1
                 self._refusals[name] = (_sequence_of(payload), str(error))

@@ -64,7 +64,7 @@ def trusted_keys(public_keys: Sequence[str]) -> dict[str, str]:
         raise ConfigurationError(f"RATCHET_PUBLIC_KEY is not a public key: {error}") from None
 
 
-def verified(payload: object, trust: Trust, current: LivePrompt | None) -> LivePrompt:
+def verify_live_prompt(payload: object, trust: Trust, current: LivePrompt | None) -> LivePrompt:
     """Return the prompt of a `prompt.live` payload. Raises UntrustedPrompt.
 
     `current` is served now under this name: the sequence must not decrease, and must not have two contents.

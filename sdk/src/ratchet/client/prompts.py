@@ -9,7 +9,7 @@ from typing import Any
 from ratchet.client.prompt_verification import Examples, LivePrompt
 from ratchet.client.rendered_prompts import message_texts
 from ratchet.client.used_prompts import UsedPrompt
-from ratchet.client.variables import fitted
+from ratchet.client.variables import convert_variables
 from ratchet.errors import NoPrompt
 from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
 from ratchet.sanitize import visible
@@ -77,11 +77,11 @@ class ServedPrompt:
         known = self.default.variables if self.default else {}
         used = {name: value for name, value in variables.items() if name in self.prompt.variables or name not in known}
         try:
-            rendered = render(self.prompt, fitted(self.prompt, used), self.examples)
+            rendered = render(self.prompt, convert_variables(self.prompt, used), self.examples)
         except PromptError as error:
             if self.default is None or not self.live:
                 raise
-            rendered = render(self.default, fitted(self.default, variables))
+            rendered = render(self.default, convert_variables(self.default, variables))
             self._fallback[:] = [self.default]
             self.warn(self.name, f"the live version can't be rendered, so the app's default is used: {error}")
         else:
@@ -110,7 +110,7 @@ def _text(message: Mapping[str, Any]) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def served(
+def choose_served(
     name: str,
     live: LivePrompt | None,
     default: Prompt | None,

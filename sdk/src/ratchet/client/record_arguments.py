@@ -21,7 +21,7 @@ from ratchet.errors import MissingTarget
 Used = ServedPrompt | PromptLabel
 
 
-def listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
+def list_prompts_used(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
     """Return the prompts of any iterable; a single prompt becomes a list. Anything else is kept, and dropped later."""
     if type(prompts) is list or type(prompts) is tuple:  # most; the general way has the same result
         return tuple(prompts)

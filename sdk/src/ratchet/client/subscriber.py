@@ -17,7 +17,7 @@ import httpx
 from httpx_sse import EventSource
 
 from ratchet.client.options import Options
-from ratchet.client.poller import Poller, jittered
+from ratchet.client.poller import Poller, add_jitter
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.prompt_verification import trusted_keys
 from ratchet.client.response_limits import BoundedEvents, UnexpectedStatus, get
@@ -233,7 +233,7 @@ def is_silent(failure: Exception | None) -> bool:
 
 def requested_pause(failure: Exception | None) -> float:
     """Return how many seconds to wait at least, as the server asked by `Retry-After`, jittered; else 0."""
-    return jittered(failure.retry_after or 0.0) if isinstance(failure, UnexpectedStatus) else 0.0
+    return add_jitter(failure.retry_after or 0.0) if isinstance(failure, UnexpectedStatus) else 0.0
 
 
 def resolve(first: "Future[None]") -> None:

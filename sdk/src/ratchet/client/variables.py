@@ -10,7 +10,7 @@ from ratchet.prompt import Prompt, VariableType
 from ratchet.prompt.canonical import canonical_bytes, normal
 
 
-def fitted(prompt: Prompt, given: Mapping[str, object]) -> dict[str, object]:
+def convert_variables(prompt: Prompt, given: Mapping[str, object]) -> dict[str, object]:
     """Return `given` with the values of declared variables converted where there is one obvious way.
 
     A string variable accepts everything: None as the empty string, booleans, numbers, lists and objects as JSON, other

@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.domain.series import COARSE, FINE_FOR, KEPT_FOR, aligned
+from analyzer.domain.series import COARSE, FINE_FOR, KEPT_FOR, window_start
 from analyzer.storage.series import SeriesRepository
 from shared.runtime.clock import Clock
 
@@ -14,4 +14,4 @@ async def compact_windows(engine: AsyncEngine, clock: Clock) -> None:
     """Merge and delete old windows once; only complete windows are merged."""
     now = clock.now().timestamp()
     async with engine.begin() as conn:
-        await SeriesRepository(conn).compact(aligned(now - FINE_FOR, COARSE), now - KEPT_FOR)
+        await SeriesRepository(conn).compact(window_start(now - FINE_FOR, COARSE), now - KEPT_FOR)

@@ -18,7 +18,7 @@ from console.rendering import render_page
 from console.upstream import Upstream
 from shared.runtime.clock import Clock
 from shared.web.authentication import READING_COOKIE
-from shared.web.encoded_paths import decoded
+from shared.web.encoded_paths import decode_segment
 
 _KEY_UNKNOWN_RETRIES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
@@ -99,10 +99,10 @@ async def page_context(request: Request) -> PageContext:
     return context
 
 
-def decoded_name(name: str) -> str:
+def decode_name(name: str) -> str:
     """Return the prompt name in a page's path, which routes receive percent-encoded, in NFC."""
-    return unicodedata.normalize("NFC", decoded(name))
+    return unicodedata.normalize("NFC", decode_segment(name))
 
 
-NameInPath = Annotated[str, Depends(decoded_name)]
+NameInPath = Annotated[str, Depends(decode_name)]
 Page = Annotated[PageContext, Depends(page_context)]

@@ -41,7 +41,7 @@ def template_environment() -> Environment:
         payload=display.payload,
         rate=display.rate,
         words=display.words,
-        quoted=quoted,
+        quoted=quote_segment,
         seen=visible,
         seen_lines=visible_lines,
         plain=plain,
@@ -72,7 +72,7 @@ def time_element(moment: object) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1} UTC</time>').format(exact, f"{at.astimezone(UTC):%d %b %H:%M}")
 
 
-def quoted(name: object) -> str:
+def quote_segment(name: object) -> str:
     """Return a name percent-encoded as one segment of an address."""
     return quote(str(name), safe="")
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.messaging.bus import Bus
 from shared.messaging.packed_messages import ID_BYTES
 from shared.messaging.sql_dead_letters import VISIBLE_LETTERS
-from shared.messaging.topics import written_by
+from shared.messaging.topics import topics_written_by
 from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
@@ -56,7 +56,7 @@ class TopicStats:
         the first `lost`, which Kafka had deleted.
         """
         unsent = {row["topic"]: row for row in await self._rows(self._unsent)}
-        names = sorted(written_by(self._service) | set(unsent) | set(self._metrics.sent.totals))
+        names = sorted(topics_written_by(self._service) | set(unsent) | set(self._metrics.sent.totals))
         return {
             "instance": self._instance,
             "since": self._started.isoformat(),

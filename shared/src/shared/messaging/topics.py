@@ -96,7 +96,7 @@ class Topic:
         return {"cleanup.policy": "delete", "retention.ms": millis}
 
 
-def written_by(service: str) -> set[str]:
+def topics_written_by(service: str) -> set[str]:
     """Return the topics that a service may write, without those of dead letters."""
     return {topic for topic, writers in WRITERS.items() if service in writers}
 

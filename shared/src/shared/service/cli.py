@@ -18,7 +18,7 @@ from shared.runtime.garbage import tune_garbage_collection
 from shared.runtime.log import configure_logging
 from shared.runtime.migrations import heads, migrate_now
 from shared.runtime.settings import ProcessSettings, ServiceSettings, exit_with_message
-from shared.web.connection_limits import ConnectionLimits, guarded, raise_open_files
+from shared.web.connection_limits import ConnectionLimits, guard_connections, raise_open_files
 
 
 def run_service(
@@ -74,7 +74,7 @@ def serve(app: Any, settings: ProcessSettings) -> None:
     raise_open_files()
     config = uvicorn.Config(
         app,
-        http=guarded(getattr(app.state, "http_protocol", HttpToolsProtocol), ConnectionLimits()),
+        http=guard_connections(getattr(app.state, "http_protocol", HttpToolsProtocol), ConnectionLimits()),
         ws="none",
         host=settings.host,
         port=settings.port,

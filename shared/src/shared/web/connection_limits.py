@@ -197,7 +197,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def guarded(protocol: type[HttpToolsProtocol], limits: ConnectionLimits) -> type[HttpToolsProtocol]:
+def guard_connections(protocol: type[HttpToolsProtocol], limits: ConnectionLimits) -> type[HttpToolsProtocol]:
     """Return a subclass of `protocol` for one server, with its own guard."""
     return type(f"Guarded{protocol.__name__}", (GuardedProtocol, protocol), {"guard": ConnectionGuard(limits)})
 

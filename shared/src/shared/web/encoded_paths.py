@@ -20,6 +20,6 @@ class EncodedPaths:
         await self._app(scope, receive, send)
 
 
-def decoded(part: str) -> str:
+def decode_segment(part: str) -> str:
     """Return a segment of an encoded path as text."""
     return unquote(part)

@@ -16,7 +16,7 @@ from shared.web.operations_models import LetterPage, TopicsView
 from shared.web.operator_actions import OperatorActions, Republish, viewer
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Operator = Annotated[Principal, Depends(require("operate"))]
@@ -41,12 +41,12 @@ def operations_router(
 def _read_routes(service: str, letters: DeadLetterRepository, stats: TopicStats) -> APIRouter:
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
-    @router.get("/topics", responses=described_by(TopicsView))
+    @router.get("/topics", responses=describe_response(TopicsView))
     async def topics(principal: Operator) -> dict[str, Any]:
         """Return what the service sends, consumes and has parked; see `TopicStats.snapshot`."""
         return await stats.snapshot(viewer(principal))
 
-    @router.get("/dead-letters", responses=described_by(LetterPage))
+    @router.get("/dead-letters", responses=describe_response(LetterPage))
     async def dead_letters(
         principal: Operator, status: LetterStatus = "parked", cursor: Cursor = None, limit: LongLimit = 100
     ) -> dict[str, Any]:

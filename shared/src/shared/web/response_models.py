@@ -13,6 +13,6 @@ class DescribedResponse(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def described_by(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:
+def describe_response(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route whose responses are of a model."""
     return {status: {"model": model}}

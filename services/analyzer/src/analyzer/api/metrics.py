@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import Reader, Target
 from analyzer.api.metric_models import DefinitionView, MetricPage
-from analyzer.domain.metrics.declaration import DeclarationBody, is_metric, misfit
+from analyzer.domain.metrics.declaration import DeclarationBody, find_misfit, is_metric
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
 from analyzer.storage.definitions import DefinitionRepository, declaration_to_json
 from ratchet.prompt.canonical import Json, canonical_bytes, digest_of
@@ -24,7 +24,7 @@ from shared.web.authentication import require
 from shared.web.correlation import correlation_id
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 _UNKNOWN = problems({404: ["metric-unknown"]})
@@ -39,7 +39,7 @@ def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: s
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
-    @router.get("", responses=described_by(MetricPage))
+    @router.get("", responses=describe_response(MetricPage))
     async def list_metrics(
         reader: Reader, target: Target = None, cursor: Cursor = None, limit: LongLimit = 500
     ) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 
         return keyset.page(following, limit, key=lambda key: key, view=view)
 
-    @router.get("/{name:path}", responses=_UNKNOWN | described_by(DefinitionView))
+    @router.get("/{name:path}", responses=_UNKNOWN | describe_response(DefinitionView))
     async def get_metric(name: str, reader: Reader, target: Target = None) -> dict[str, Any]:
         """Return the definition in force of a metric, for one target or (without `target`) for all."""
         _check_name(name)
@@ -78,7 +78,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
 def _change_routes(store: SqlStore, clock: Clock, source: str) -> APIRouter:
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
-    @router.put("/{name:path}", responses=_UNKNOWN | described_by(DefinitionView))
+    @router.put("/{name:path}", responses=_UNKNOWN | describe_response(DefinitionView))
     async def put_metric(name: str, tuner: Tuner, body: DeclarationBody, target: Target = None) -> dict[str, Any]:
         """Declare a metric, for one target or for all; `{}` removes the declaration.
 
@@ -86,14 +86,14 @@ def _change_routes(store: SqlStore, clock: Clock, source: str) -> APIRouter:
         label restarts the metric, since values before and after it are not comparable.
         """
         _check_name(name)
-        if wrong := misfit(name, body):
+        if wrong := find_misfit(name, body):
             raise invalid(*wrong)
         scope = TargetScope(tuner.project, tuner.environment, target or None, name)
         async with store.begin() as tx:
             saved = DefinitionRepository(tx.conn)
             await saved.lock_definitions(scope)
             definitions = await saved.get_definitions([scope[:2]])
-            declared = redeclared(definitions, scope, body)
+            declared = next_declaration(definitions, scope, body)
             revision = await saved.save_declaration(scope, declared, tuner.subject)
             now = clock.now()
             event = metric_declared(scope, declared, revision, tuner)
@@ -103,7 +103,7 @@ def _change_routes(store: SqlStore, clock: Clock, source: str) -> APIRouter:
     return router
 
 
-def redeclared(definitions: Definitions, scope: TargetScope, body: DeclarationBody) -> Declared:
+def next_declaration(definitions: Definitions, scope: TargetScope, body: DeclarationBody) -> Declared:
     """Return the declaration of `body`; with the next generation if values before it are not comparable."""
     former = definitions.declared.get(scope, Declared())
     declared = Declared(body.declaration(), former.generation)
@@ -155,7 +155,7 @@ def _defined(definitions: Definitions, scope: TargetScope) -> dict[str, Any]:
     return {
         "target": scope.target,
         "metric": scope.metric,
-        **described(definitions.find(*_names(scope)).definition),
+        **describe_definition(definitions.find(*_names(scope)).definition),
         "declared": _declared(own),
     }
 
@@ -168,7 +168,7 @@ def _declared(own: Declared) -> dict[str, Any]:
     return found
 
 
-def described(definition: MetricDefinition) -> dict[str, Any]:
+def describe_definition(definition: MetricDefinition) -> dict[str, Any]:
     """Return a definition as the API shows it."""
     return {
         "kind": definition.kind,
@@ -204,7 +204,7 @@ def _to_view(
     return {
         "target": target,
         "metric": metric,
-        **(described(found.definition) if metric else dict.fromkeys(described(found.definition))),
+        **(describe_definition(found.definition) if metric else dict.fromkeys(describe_definition(found.definition))),
         "declared": _declared(own if own is not None and special else general),
         "declared_for": target if special else None,
         "n": n.get((target, metric, found.metric.generation), 0),

@@ -24,14 +24,14 @@ from analyzer.storage.state_rows import read_streams
 from shared.events.quality import Measurement
 from shared.metric_catalog import is_implicit
 from shared.web.pagination import Cursor, Keyset, LongLimit
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 
 def quality_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
     """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1/quality", tags=["quality"])
 
-    @router.get("", responses=described_by(QualityPage))
+    @router.get("", responses=describe_response(QualityPage))
     async def list_quality(
         reader: Reader, target: Target = None, cursor: Cursor = None, limit: LongLimit = 100
     ) -> dict[str, Any]:

@@ -21,14 +21,14 @@ from shared.metric_catalog import is_implicit
 from shared.problems import Problem
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 
 def regressions_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
     """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1/regressions", tags=["quality"])
 
-    @router.get("", responses=described_by(RegressionPage))
+    @router.get("", responses=describe_response(RegressionPage))
     async def list_regressions(
         reader: Reader,
         state: Literal["open", "resolved"] | None = None,
@@ -44,7 +44,9 @@ def regressions_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
             rows = await queries.list_regressions(conn, scope, state, before, limit)
         return keyset.page(rows, limit, key=lambda row: [row.position], view=to_view)
 
-    @router.get("/{regression_id}", responses=described_by(RegressionDetails) | problems({404: ["regression-unknown"]}))
+    @router.get(
+        "/{regression_id}", responses=describe_response(RegressionDetails) | problems({404: ["regression-unknown"]})
+    )
     async def get_regression(regression_id: UUID, reader: Reader) -> dict[str, Any]:
         """Return a regression with an `explanation` in sentences: reasons, causes, and what would resolve it."""
         async with engine.connect() as conn:

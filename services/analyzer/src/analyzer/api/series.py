@@ -13,7 +13,7 @@ from analyzer.api.access import MetricName, Reader, Target
 from analyzer.api.quality_models import WindowPage
 from analyzer.domain.metrics.definitions import Definitions, TargetMetrics
 from analyzer.domain.model import Dimension
-from analyzer.domain.series import FINE, aligned, split_page, wider, width
+from analyzer.domain.series import FINE, split_page, wider, width, window_start
 from analyzer.domain.streams.sums import Sums, measurement
 from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.series import FOREVER, SeriesRepository
@@ -21,7 +21,7 @@ from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.pagination import Cursor, Keyset
 from shared.web.query import check_period
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 _WIDTH_SAMPLE = 60
 """Windows of a dimension that determine the width of its sparkline windows."""
@@ -32,7 +32,7 @@ def series_router(engine: AsyncEngine) -> APIRouter:
     """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1", tags=["quality"])
 
-    @router.get("/quality/series", responses=described_by(WindowPage))
+    @router.get("/quality/series", responses=describe_response(WindowPage))
     async def list_windows(
         reader: Reader,
         target: Target = None,
@@ -88,13 +88,13 @@ async def _list_range(
     repository: SeriesRepository, definitions: Definitions, dimension: Dimension, since: float, until: int, limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Return the windows of a page, and the Unix time at which the next one starts, if there is one."""
-    extent = await repository.get_extent(dimension, aligned(since, FINE), until)
+    extent = await repository.get_extent(dimension, window_start(since, FINE), until)
     if extent is None:
         return [], None
     step: int | None = width(extent, limit)
     rows: list[Row[Any]] = []
     while step is not None and (not rows or len(rows) > limit):
-        request = (dimension.id, step, aligned(max(since, extent.start), step))
+        request = (dimension.id, step, window_start(max(since, extent.start), step))
         rows, step = await repository.list_windows([request], limit + 1, until), wider(step)
     shown, following = split_page([(row.start, row.seconds) for row in rows], limit)
     return _to_views(dimension, definitions, rows[:shown]), following
@@ -113,7 +113,7 @@ async def _list_latest(
     for dimension, extent in (await repository.list_recent(within, _WIDTH_SAMPLE)).items():
         if dimension.generation == definitions.find(*dimension[:4]).metric.generation:
             seconds = width(extent)
-            requests.append((dimension.id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
+            requests.append((dimension.id, seconds, window_start(extent.end - 1, seconds) - (latest - 1) * seconds))
     rows = await repository.list_windows(requests, _MAX_LATEST)
     return {"items": _to_views(Dimension(reader.project, reader.environment, "", ""), definitions, rows), "next": None}
 

@@ -13,7 +13,7 @@ from analyzer.domain.metrics.definitions import Definitions
 from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension, Metric, PromptMetric, Reading, StreamKey, Use
 from analyzer.domain.regressions.evidence import open_regression, safety_finding
-from analyzer.domain.regressions.lifecycle import Regression, recover, reopened, resolve_redefined, returns
+from analyzer.domain.regressions.lifecycle import Regression, recover, reopen_regression, resolve_redefined, returns
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.stream import Baseline, Stream, new_monitor, predecessor
 from analyzer.domain.streams.sums import measurement
@@ -160,7 +160,7 @@ class QualityEngine:
             self.last_regression(reading.dimension, reading.metric),
         )
         if last and returns(last, regression.use, reading.received, self.rules.policy.reopen_seconds):
-            regression = reopened(regression, last)
+            regression = reopen_regression(regression, last)
         stream.regressed = True
         self.regressions[subject] = self.changed_regressions[subject] = regression
         return regression.detected

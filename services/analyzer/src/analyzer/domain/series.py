@@ -114,7 +114,7 @@ def wider(seconds: int) -> int | None:
     return next((step for step in _STEPS if step > seconds), None)
 
 
-def aligned(moment: float, seconds: int) -> int:
+def window_start(moment: float, seconds: int) -> int:
     """Return the start of the window that contains the Unix time `moment`."""
     return int(moment // seconds) * seconds
 

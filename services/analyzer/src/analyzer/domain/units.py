@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from analyzer.domain.model import Metric
-from shared.metric_format import signed
+from shared.metric_format import format_signed
 
 ChangeUnit = Literal["pp", "%"]
 """Percentage points of the scale; per cent of the baseline for amounts such as latency and cost."""
@@ -24,4 +24,4 @@ def to_percentage_points(drop: float, metric: Metric) -> float:
 
 def format_points(points: float, metric: Metric) -> str:
     """Return a change as the metric moved, without its unit; negative `points` are worse."""
-    return signed(points, metric.direction == "lower_is_better")
+    return format_signed(points, metric.direction == "lower_is_better")

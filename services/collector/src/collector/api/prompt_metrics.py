@@ -16,7 +16,7 @@ from ratchet.prompt import PromptError, prompt_name
 from shared.auth.principal import Principal
 from shared.problems import Problem
 from shared.web.authentication import require
-from shared.web.encoded_paths import decoded
+from shared.web.encoded_paths import decode_segment
 from shared.web.problem_docs import problems
 
 PREFIX = "/api/v1/prompts/templates"
@@ -63,7 +63,7 @@ def prompt_metrics_router(reader: PromptCallsReader) -> APIRouter:
     @router.get("/{template_id}/metrics", responses=problems({404: ["template-unknown"]}))
     async def get_metrics(principal: Admin, template_id: TemplateId) -> TemplateMetrics:
         """Return tokens, latency and success of a prompt's calls, since it was first called."""
-        name = decoded(template_id)
+        name = decode_segment(template_id)
         try:
             found = await reader.get_calls(principal.project, principal.environment, prompt_name(name))
         except PromptError as error:

@@ -150,7 +150,7 @@ async def _feedback(repository: Repository, feedback: Sequence[NewFeedback]) -> 
         await repository.retract_current_feedback(latest(mixed))
     outgoing: list[OutgoingEvent] = []
     waiting: list[WaitingFeedback] = []
-    for item, previous in zip(feedback, previous_feedback(feedback, replaced), strict=True):
+    for item, previous in zip(feedback, list_previous_feedback(feedback, replaced), strict=True):
         entry = WaitingFeedback(
             item.event_id, item.origin, item.reference, outbox_messages.with_previous_feedback(item, previous)
         )
@@ -209,7 +209,7 @@ def latest(feedback: Iterable[NewFeedback]) -> list[NewFeedback]:
     return list({item.slot: item for item in feedback}.values())
 
 
-def previous_feedback(
+def list_previous_feedback(
     feedback: Iterable[NewFeedback], replaced: dict[bytes, CurrentFeedback]
 ) -> list[PreviousFeedback | None]:
     """Return what each feedback replaces: that of its slot before the group, or the preceding one in the group."""

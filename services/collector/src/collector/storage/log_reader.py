@@ -15,7 +15,7 @@ from collector.domain.execution_filter import ExecutionFilter
 from collector.storage import log_queries
 from collector.storage.archive.archive_reader import ArchivedFiles, ArchiveReader
 from collector.storage.archive.live_catalog import LiveCatalog
-from collector.storage.archive.row_merge import merge_rows, with_archived_feedback
+from collector.storage.archive.row_merge import merge_archived_feedback, merge_rows
 from collector.storage.log_page import Chunk, Key, LogEntry, LogPage, find_matching, key_of, to_entries
 from shared.problems import Problem
 from shared.runtime.failure_classification import sqlstate_of
@@ -124,7 +124,7 @@ class ExecutionLogReader:
             rows: list[Any] = list(await conn.execute(text(log_queries.LIST_FEEDBACK), {"references": references}))
             archive = await self._archived_with(conn, project, entries)
         if self._archive is not None and archive is not None:
-            rows = with_archived_feedback(rows, await self._archive.list_feedback(archive, "reference", references))
+            rows = merge_archived_feedback(rows, await self._archive.list_feedback(archive, "reference", references))
         found: dict[UUID, list[Any]] = {}
         for row in rows:
             found.setdefault(row.reference, []).append(row)
@@ -136,7 +136,7 @@ class ExecutionLogReader:
             rows: list[Any] = list(await conn.execute(text(log_queries.LIST_SUBJECT_FEEDBACK), {"subject": subject}))
             archive = await self._archived_with(conn, project, entries)
         if self._archive is not None and archive is not None:
-            rows = with_archived_feedback(rows, await self._archive.list_feedback(archive, "subject", [subject]))
+            rows = merge_archived_feedback(rows, await self._archive.list_feedback(archive, "subject", [subject]))
         return sorted(rows, key=lambda row: row.occurred_at)[-MAX_SUBJECT_FEEDBACK:]
 
     async def _list(self, wanted: ExecutionFilter, after: Key | None, limit: int, *, archived: bool = True) -> Chunk:

@@ -83,7 +83,7 @@ class QueueRow:
 def queue_row(item: JsonObject) -> QueueRow:
     """Return the row of an item of `GET /v1/annotation-queues`."""
     total = total_tasks(item)
-    return QueueRow(item, total, total - int(item["tasks"]["open"]), titled(item, item["agreement"]))
+    return QueueRow(item, total, total - int(item["tasks"]["open"]), add_question_titles(item, item["agreement"]))
 
 
 def total_tasks(queue: Mapping[str, Any]) -> int:
@@ -91,7 +91,7 @@ def total_tasks(queue: Mapping[str, Any]) -> int:
     return sum(queue["tasks"].values())
 
 
-def titled(queue: Mapping[str, Any], found: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+def add_question_titles(queue: Mapping[str, Any], found: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
     """Return results with the title and the metric of their question."""
     questions = {question["name"]: question for question in queue["rubric"]}
     return tuple(

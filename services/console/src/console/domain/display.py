@@ -44,7 +44,7 @@ def change(points: object, regression: JsonObject) -> str:
 
 def interval(effect: JsonObject, regression: JsonObject) -> tuple[str, str]:
     """Return the ends of an effect's interval, such as `−31.0`, `−20.1`."""
-    return metric_format.interval(
+    return metric_format.format_interval_ends(
         effect["low_pp"], effect["high_pp"], regression["metric"], regression.get("direction")
     )
 

@@ -64,7 +64,7 @@ def _shape(message: Mapping[str, Any]) -> str | None:
     return json.dumps(message, ensure_ascii=False, indent=2, sort_keys=True)
 
 
-def kept(document: Document) -> str:
+def format_uneditable_part(document: Document) -> str:
     """Return the rest of the document, which an edit doesn't change, for display."""
     rest = {key: value for key, value in document.items() if key != "messages"}
     return visible_lines(json.dumps(rest, indent=2, ensure_ascii=False, sort_keys=True))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import expm1
 from typing import Any
 
-from shared.metric_format import signed
+from shared.metric_format import format_signed
 
 _STATES = {"running": "warn", "paused": "bad", "live": "good", "rolled_back": "bad", "superseded": ""}
 _VERDICTS = {"not-worse": ("not worse", "good"), "worse": ("worse", "bad"), "undecided": ("undecided", ""),
@@ -84,4 +84,4 @@ def _row(metric: Mapping[str, Any]) -> GuardedMetricRow:
 
 
 def _points(value: float, bounded: bool) -> str:
-    return signed(100 * (value if bounded else expm1(value)))
+    return format_signed(100 * (value if bounded else expm1(value)))

@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from console.domain.annotation_rows import question_fields, queue_row, task_row, titled, total_tasks
+from console.domain.annotation_rows import add_question_titles, question_fields, queue_row, task_row, total_tasks
 from console.domain.json_object import JsonObject
 from console.page_context import Page, PageContext
-from console.rendering import quoted
+from console.rendering import quote_segment
 from shared.web.pagination import Cursor
 
 State = Literal["disagreement", "adjudicated", "agreed"]
@@ -30,7 +30,7 @@ def annotation_pages() -> APIRouter:
 
     @router.get("/{name}")
     async def task(page: Page, name: str, correct: UUID | None = None) -> HTMLResponse:
-        path = f"/v1/annotation-queues/{quoted(name)}"
+        path = f"/v1/annotation-queues/{quote_segment(name)}"
         queue, held, own = await page.gather(page.get(path), page.get(f"{path}/next"), page.get(f"{path}/corrections"))
         corrected = next((item for item in own["items"] if item["id"] == str(correct)), None)
         return page.render(
@@ -47,7 +47,7 @@ def annotation_pages() -> APIRouter:
 
     @router.get("/{name}/results")
     async def results(page: Page, name: str, state: State = "disagreement", cursor: Cursor = None) -> HTMLResponse:
-        return await _render_results(page, f"/v1/annotation-queues/{quoted(name)}", state, cursor)
+        return await _render_results(page, f"/v1/annotation-queues/{quote_segment(name)}", state, cursor)
 
     return router
 
@@ -62,8 +62,8 @@ async def _render_results(page: PageContext, path: str, state: State, cursor: st
     return page.render(
         "annotation_results.html",
         queue=queue,
-        agreement=titled(queue, found["agreement"]),
-        biases=titled(queue, found["annotators"]),
+        agreement=add_question_titles(queue, found["agreement"]),
+        biases=add_question_titles(queue, found["annotators"]),
         state=state,
         rows=[task_row(item, queue["rubric"]) for item in tasks["items"]],
         older=page.address(state=state, cursor=tasks["next"]) if tasks["next"] else None,

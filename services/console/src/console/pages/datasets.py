@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from console.domain.dataset_cases import case_row
 from console.page_context import Page
-from console.rendering import quoted
+from console.rendering import quote_segment
 from shared.web.pagination import Cursor
 
 State = Literal["proposed", "accepted", "rejected"]
@@ -27,7 +27,7 @@ def dataset_pages() -> APIRouter:
 
     @router.get("/{name}")
     async def dataset(page: Page, name: str, state: State | None = None, cursor: Cursor = None) -> HTMLResponse:
-        path = f"/v1/datasets/{quoted(name)}"
+        path = f"/v1/datasets/{quote_segment(name)}"
         dataset, cases, versions = await page.gather(
             page.get(path),
             page.get(f"{path}/cases", state=state, cursor=cursor, limit=_PAGE_SIZE),

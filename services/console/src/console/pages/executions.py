@@ -20,7 +20,7 @@ from console.domain.execution_rows import (
 from console.errors import AccessDenied
 from console.page_context import Page, PageContext
 from console.pages.annotation import list_queues
-from console.rendering import quoted
+from console.rendering import quote_segment
 from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 50
@@ -40,7 +40,7 @@ def execution_pages() -> APIRouter:
 
     @router.get("/executions/{execution_id:path}")
     async def execution(page: Page, execution_id: str) -> HTMLResponse:
-        it = await page.get(f"/v1/executions/{quoted(execution_id)}")
+        it = await page.get(f"/v1/executions/{quote_segment(execution_id)}")
         found, queues, datasets = await page.gather(
             page.get_or_none("/v1/regressions", target=it["target"], limit=_REGRESSIONS),
             list_queues(page, it["target"]),
@@ -54,7 +54,7 @@ def execution_pages() -> APIRouter:
 
     @router.get("/traces/{trace_id:path}")
     async def trace(page: Page, trace_id: str) -> HTMLResponse:
-        it = await page.get(f"/v1/traces/{quoted(trace_id)}")
+        it = await page.get(f"/v1/traces/{quote_segment(trace_id)}")
         return page.render("trace.html", it=it, timeline=execution_rows.trace_timeline(it["items"]))
 
     return router

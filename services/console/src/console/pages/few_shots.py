@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from console.domain.few_shots import candidates, grants, slots
 from console.page_context import Page, PageContext
-from console.rendering import quoted
+from console.rendering import quote_segment
 from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 12
@@ -49,5 +49,5 @@ def few_shot_pages() -> APIRouter:
 async def _live_prompts(page: PageContext, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the first 20 live prompts with their documents and examples."""
     names = [item["name"] for item in items if item["live"]][:_MAX_PROMPTS]
-    found = await page.gather(*(page.get_or_none(f"/v1/prompts/{quoted(name)}") for name in names))
+    found = await page.gather(*(page.get_or_none(f"/v1/prompts/{quote_segment(name)}") for name in names))
     return [live for live in found if live]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from console.domain.permissions import reviewers
-from console.domain.prompt_edits import Preview, fields, kept, parse_form, preview
+from console.domain.prompt_edits import Preview, fields, format_uneditable_part, parse_form, preview
 from console.errors import AccessDenied
 from console.page_context import NameInPath, Page, PageContext
 from console.pages.prompts import Digest, get_documents, get_prompt
@@ -36,7 +36,12 @@ def prompt_edit_pages() -> APIRouter:
             raise AccessDenied(404, "unknown-version", "The text of this version is not known")
         people = await page.get_or_none("/v1/people")
         alone = people is not None and not reviewers(people["items"], page.viewer.subject)
-        made = {"document": document, "fields": fields(document), "kept": kept(document), "preview": result}
+        made = {
+            "document": document,
+            "fields": fields(document),
+            "kept": format_uneditable_part(document),
+            "preview": result,
+        }
         return page.render("prompt_edit.html", it=it, target=target, start=start, base=base, alone=alone, **made)
 
     @router.post("/preview")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from console.domain.client_instances import prompt_delivery
-from console.domain.prompt_edits import fields, kept
+from console.domain.prompt_edits import fields, format_uneditable_part
 from console.domain.prompt_history import (
     observed_versions,
     rollback_choices,
@@ -19,7 +19,7 @@ from console.domain.side_by_side import diff_rows
 from console.errors import AccessDenied
 from console.page_context import NameInPath, Page, PageContext
 from console.pages.rollouts import latest_rollout
-from console.rendering import quoted
+from console.rendering import quote_segment
 from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 50
@@ -88,7 +88,7 @@ async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HT
         observed=observed_versions(it["observed"], known, live),
         delivery=prompt_delivery(instances, name) if instances else None,
         text=fields(known[live]) if live in known else None,
-        rest=kept(known[live]) if live in known else None,
+        rest=format_uneditable_part(known[live]) if live in known else None,
     )
 
 
@@ -108,4 +108,4 @@ async def get_documents(page: PageContext, digests: Iterable[str]) -> dict[str, 
 
 
 async def _versions(page: PageContext, name: str, limit: int, cursor: str | None = None) -> dict[str, Any]:
-    return await page.get(f"/v1/prompts/{quoted(name)}/versions", cursor=cursor, limit=limit)
+    return await page.get(f"/v1/prompts/{quote_segment(name)}/versions", cursor=cursor, limit=limit)

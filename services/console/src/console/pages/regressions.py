@@ -12,7 +12,7 @@ from console.domain.charts import chart
 from console.domain.judge_rows import agreement_words
 from console.page_context import Page, PageContext
 from console.pages.annotation import list_queues
-from console.rendering import quoted
+from console.rendering import quote_segment
 from shared.metric_catalog import JUDGE
 from shared.web.pagination import Cursor
 
@@ -68,7 +68,7 @@ async def _judge(page: PageContext, metric: str) -> str | None:
     """Return how far the judge whose scores a metric has agrees with people; None for any other metric."""
     if not metric.startswith(JUDGE):
         return None
-    found = await page.get_or_none(f"/v1/judges/{quoted(metric.removeprefix(JUDGE))}")
+    found = await page.get_or_none(f"/v1/judges/{quote_segment(metric.removeprefix(JUDGE))}")
     if found is None:
         return "its agreement with people is not measured here"
     words = agreement_words(found["agreement"])

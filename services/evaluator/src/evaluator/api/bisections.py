@@ -12,7 +12,7 @@ from evaluator.storage.bisections import BisectionRunRepository
 from shared.auth.principal import Principal
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, Limit
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Reader = Annotated[Principal, Depends(require("read"))]
 
@@ -21,7 +21,7 @@ def bisections_router(engine: AsyncEngine) -> APIRouter:
     """Return `GET /v1/bisections`."""
     router = APIRouter(prefix="/v1/bisections", tags=["evaluations"])
 
-    @router.get("", responses=described_by(BisectionPage))
+    @router.get("", responses=describe_response(BisectionPage))
     async def bisections(
         principal: Reader, regression_id: UUID | None = None, cursor: Cursor = None, limit: Limit = 20
     ) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Name = Annotated[str, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
 OptionalName = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
@@ -44,7 +44,7 @@ def evaluation_estimates_router(
     """Return the route."""
     router = APIRouter(prefix="/v1/evaluation-estimates", tags=["evaluations"])
 
-    @router.get("", responses=described_by(EstimateView) | _ERRORS)
+    @router.get("", responses=describe_response(EstimateView) | _ERRORS)
     async def estimate(
         principal: Reader,
         target: Name,

@@ -19,7 +19,7 @@ from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.json_body import Label, RequestBody, body_operation, json_body
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 MAX_BODY = 1024 * 1024
@@ -98,7 +98,7 @@ def evaluation_tasks_router(service: TaskService) -> APIRouter:
 def _lease_routes(service: TaskService) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluation-tasks", tags=["evaluations"])
 
-    @router.post("/leases", responses=described_by(LeasedTasks), openapi_extra=body_operation(TaskLeases, _LEASES))
+    @router.post("/leases", responses=describe_response(LeasedTasks), openapi_extra=body_operation(TaskLeases, _LEASES))
     async def leases(
         request: Request, principal: Worker, body: Annotated[TaskLeases, Depends(json_body(TaskLeases, limit=MAX_BODY))]
     ) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _lease_routes(service: TaskService) -> APIRouter:
 
     @router.post(
         "/heartbeats",
-        responses=described_by(HeldTasks),
+        responses=describe_response(HeldTasks),
         openapi_extra=body_operation(TaskHeartbeats, {"tasks": [_HELD]}),
     )
     async def heartbeats(
@@ -132,7 +132,9 @@ def _lease_routes(service: TaskService) -> APIRouter:
 def _answer_routes(service: TaskService) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluation-tasks", tags=["evaluations"])
 
-    @router.post("/answers", responses=described_by(AnsweredTasks), openapi_extra=body_operation(TaskAnswers, _ANSWERS))
+    @router.post(
+        "/answers", responses=describe_response(AnsweredTasks), openapi_extra=body_operation(TaskAnswers, _ANSWERS)
+    )
     async def answers(
         principal: Worker, body: Annotated[TaskAnswers, Depends(json_body(TaskAnswers, limit=MAX_BODY))]
     ) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from shared.runtime.clock import Clock
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -49,7 +49,7 @@ def evaluations_router(engine: AsyncEngine, clock: Clock, direct: DirectTerms | 
 def _evaluation_routes(engine: AsyncEngine, clock: Clock, direct: DirectTerms | None) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
 
-    @router.get("", responses=described_by(EvaluationPage))
+    @router.get("", responses=describe_response(EvaluationPage))
     async def list_evaluations(
         principal: Reader, proposal_id: UUID | None = None, bisection_id: UUID | None = None,
         target: Target = None, state: ShownState | None = None, cursor: Cursor = None, limit: Limit = 20,
@@ -69,7 +69,7 @@ def _evaluation_routes(engine: AsyncEngine, clock: Clock, direct: DirectTerms | 
         view = partial(evaluation_to_json, now=now)
         return keyset.page(found, limit, key=lambda it: (it["requested_at"], it["id"]), view=view)
 
-    @router.get("/{evaluation_id}", responses=described_by(EvaluationView) | _UNKNOWN)
+    @router.get("/{evaluation_id}", responses=describe_response(EvaluationView) | _UNKNOWN)
     async def evaluation(principal: Reader, evaluation_id: UUID) -> dict[str, Any]:
         """Return an evaluation: state, progress, and with its end verdict and digest of the report."""
         scope, now = (principal.project, principal.environment), clock.now()

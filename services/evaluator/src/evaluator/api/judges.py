@@ -23,7 +23,7 @@ from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 from shared.web.json_body import RequestBody, body_operation, json_body
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 JudgeName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")]
@@ -63,7 +63,7 @@ def judges_router(
     """Return the routes of judges."""
     router = APIRouter(prefix="/v1/judges", tags=["judges"])
 
-    @router.get("", responses=described_by(JudgePage))
+    @router.get("", responses=describe_response(JudgePage))
     async def list_judges(principal: Reader) -> dict[str, Any]:
         """List the judges by name. `agreement` is Cohen's kappa with people, with its interval and n."""
         async with engine.connect() as conn:
@@ -71,7 +71,7 @@ def judges_router(
             items = [await _view(conn, judge, figures, clock) for judge in found]
         return {"items": items, "next": None, "available": service.available}
 
-    @router.get("/{name}", responses=described_by(JudgeView) | _UNKNOWN)
+    @router.get("/{name}", responses=describe_response(JudgeView) | _UNKNOWN)
     async def get_judge(principal: Reader, name: JudgeName) -> dict[str, Any]:
         """Return a judge, with its agreement and what it used."""
         async with engine.connect() as conn:
@@ -80,7 +80,7 @@ def judges_router(
                 raise Problem(404, "unknown-judge", "There is no judge of this name")
             return await _view(conn, found, figures, clock)
 
-    @router.put("/{name}", responses=described_by(JudgeView), openapi_extra=body_operation(JudgeBody, _EXAMPLE))
+    @router.put("/{name}", responses=describe_response(JudgeView), openapi_extra=body_operation(JudgeBody, _EXAMPLE))
     async def put_judge(
         principal: Tuner, name: JudgeName, body: Annotated[JudgeBody, Depends(json_body(JudgeBody))]
     ) -> dict[str, Any]:

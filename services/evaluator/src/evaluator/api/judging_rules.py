@@ -19,7 +19,7 @@ from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 from shared.web.json_body import Label, RequestBody, body_operation, json_body
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 TargetPath = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _UNKNOWN = problems({404: ["unknown-target"]})
@@ -49,7 +49,7 @@ def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: 
     """Return the routes of online judging."""
     router = APIRouter(prefix="/v1/judging", tags=["judges"])
 
-    @router.get("", responses=described_by(JudgingRulePage))
+    @router.get("", responses=describe_response(JudgingRulePage))
     async def list_rules(principal: Reader) -> dict[str, Any]:
         """List the targets that have a rule, with what waits, what was judged today, and what it used."""
         async with store.begin() as tx:
@@ -57,7 +57,7 @@ def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: 
             items = [await _view(tx, rule, service, clock) for rule in rules]
         return {"items": items, "next": None, "available": service.available}
 
-    @router.get("/{target}", responses=described_by(JudgingRuleView) | _UNKNOWN)
+    @router.get("/{target}", responses=describe_response(JudgingRuleView) | _UNKNOWN)
     async def get_rule(principal: Reader, target: TargetPath) -> dict[str, Any]:
         """Return how a target is judged, and the state of it."""
         async with store.begin() as tx:
@@ -68,7 +68,7 @@ def judging_router(store: SqlStore, engine: AsyncEngine, clock: Clock, service: 
             return await _view(tx, found, service, clock)
 
     @router.put(
-        "/{target}", responses=described_by(JudgingRuleView), openapi_extra=body_operation(JudgingBody, _EXAMPLE)
+        "/{target}", responses=describe_response(JudgingRuleView), openapi_extra=body_operation(JudgingBody, _EXAMPLE)
     )
     async def put_rule(
         principal: Tuner, target: TargetPath, body: Annotated[JudgingBody, Depends(json_body(JudgingBody))]

@@ -27,7 +27,7 @@ from shared.web.authentication import require
 from shared.web.correlation import correlation_id
 from shared.web.json_body import Label, RequestBody, body_operation, json_body
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Tuner = Annotated[Principal, Depends(require("tune"))]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -76,7 +76,7 @@ def new_evaluation_router(
     @router.post(
         "",
         status_code=202,
-        responses=described_by(EvaluationView, 202) | problems({422: ["idempotency-mismatch"]}),
+        responses=describe_response(EvaluationView, 202) | problems({422: ["idempotency-mismatch"]}),
         openapi_extra=body_operation(NewEvaluation, _EXAMPLE),
     )
     async def start(

@@ -14,7 +14,7 @@ from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, LongLimit
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Order = Literal["asc", "desc"]
@@ -29,7 +29,7 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
     router = APIRouter(prefix="/v1/audit", tags=["audit"])
     verifier = Verifier(engine, signer)
 
-    @router.get("", responses=described_by(AuditPage))
+    @router.get("", responses=describe_response(AuditPage))
     async def entries(
         principal: Reader,
         order: Order = "asc",
@@ -49,7 +49,7 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
             found = await AuditRepository(conn).list_entries(principal.project, query, limit)
         return keyset.page(found, limit, key=lambda entry: [entry["seq"]], view=dict)
 
-    @router.get("/verify", responses=described_by(AuditCheckView))
+    @router.get("/verify", responses=describe_response(AuditCheckView))
     async def verify(
         principal: Reader, seq: EntryNumber = None, head: Head = None, scope: Literal["all", "new"] = "all"
     ) -> dict[str, Any]:

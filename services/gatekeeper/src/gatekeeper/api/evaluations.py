@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.boundary_problems import AUTHORITY
 from gatekeeper.api.proposal_models import ChosenRuleView, RequestedEvaluationView, RulePage
-from gatekeeper.api.request_body import Label, OptionalReason, RequestBody, described, json_body, presented_key
+from gatekeeper.api.request_body import Label, OptionalReason, RequestBody, describe_body, json_body, presented_key
 from gatekeeper.storage.boundary_functions import call_function
 from gatekeeper.storage.evaluations import EvaluationRepository
 from gatekeeper.storage.proposals import ProposalRepository
@@ -20,7 +20,7 @@ from shared.problems import Problem
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -53,7 +53,7 @@ def _request_routes(units: UnitOfWorkFactory) -> APIRouter:
     @router.post(
         "/{proposal_id}/evaluations",
         status_code=202,
-        responses=described_by(RequestedEvaluationView, 202)
+        responses=describe_response(RequestedEvaluationView, 202)
         | problems({404: ["unknown-proposal"], 409: ["not-evaluable"]}),
     )
     async def request(principal: Requester, proposal_id: UUID) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _request_routes(units: UnitOfWorkFactory) -> APIRouter:
 def _rule_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1/evaluation-rules", tags=["evaluation rules"])
 
-    @router.get("", responses=described_by(RulePage))
+    @router.get("", responses=describe_response(RulePage))
     async def rules(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the targets that have a golden set or a chosen rule, and whether approvals need an evaluation."""
         scope = principal.project, principal.environment
@@ -84,7 +84,9 @@ def _rule_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
         return keyset.page(found, limit, key=lambda it: (it.target,), view=asdict)
 
     @router.post(
-        "", responses=described_by(ChosenRuleView), openapi_extra=described(NewEvaluationRule, _RULE, *AUTHORITY)
+        "",
+        responses=describe_response(ChosenRuleView),
+        openapi_extra=describe_body(NewEvaluationRule, _RULE, *AUTHORITY),
     )
     async def choose(
         request: Request, principal: Admin, body: Annotated[NewEvaluationRule, Depends(json_body(NewEvaluationRule))]

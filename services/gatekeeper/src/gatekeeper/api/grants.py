@@ -16,7 +16,7 @@ from gatekeeper.api.request_body import (
     PromptName,
     RequestBody,
     ShortText,
-    described,
+    describe_body,
     json_body,
     presented_key,
 )
@@ -34,7 +34,7 @@ from shared.events.promotion import PromptLive
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, LongLimit
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -91,7 +91,7 @@ def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
 def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["grants"])
 
-    @router.get("/grants", responses=described_by(GrantPage))
+    @router.get("/grants", responses=describe_response(GrantPage))
     async def grants(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the grants of the environment, newest first."""
         scope = principal.project, principal.environment
@@ -104,8 +104,8 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
     @router.post(
         "/grants",
         status_code=201,
-        responses=described_by(IssuedGrantView, 201),
-        openapi_extra=described(NewGrant, _GRANT, *AUTHORITY, *PROMOTION),
+        responses=describe_response(IssuedGrantView, 201),
+        openapi_extra=describe_body(NewGrant, _GRANT, *AUTHORITY, *PROMOTION),
     )
     async def give(
         request: Request, principal: Reviewer, body: Annotated[NewGrant, Depends(json_body(NewGrant))]
@@ -133,8 +133,8 @@ def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) ->
 
     @router.post(
         "/grants/{grant_id}/revoke",
-        responses=described_by(RevokedGrantView),
-        openapi_extra=described(GrantRevocation, _REASON, *AUTHORITY, *PROMOTION, required=False),
+        responses=describe_response(RevokedGrantView),
+        openapi_extra=describe_body(GrantRevocation, _REASON, *AUTHORITY, *PROMOTION, required=False),
     )
     async def revoke(
         request: Request,
@@ -149,8 +149,8 @@ def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) ->
 
     @router.post(
         "/examples/{digest}/revoke",
-        responses=described_by(RevokedExampleView),
-        openapi_extra=described(ExampleRevocation, _REASON, *AUTHORITY, *PROMOTION, "unknown-example"),
+        responses=describe_response(RevokedExampleView),
+        openapi_extra=describe_body(ExampleRevocation, _REASON, *AUTHORITY, *PROMOTION, "unknown-example"),
     )
     async def revoke_example(
         request: Request,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gatekeeper.api.instance_models import InstanceList
 from gatekeeper.api.live_delivery import INSTANCE
-from gatekeeper.api.request_body import Digest, PromptName, RequestBody, described, json_body
+from gatekeeper.api.request_body import Digest, PromptName, RequestBody, describe_body, json_body
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.domain.instance_reports import (
     EXPIRES_AFTER_S,
@@ -28,7 +28,7 @@ from shared.messaging.sql_store import SqlStore
 from shared.problems import Problem
 from shared.web.authentication import require
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
@@ -78,7 +78,7 @@ def instances_router(store: SqlStore, hub: Hub, gatekeeper: str) -> APIRouter:
 
 def _report_route(store: SqlStore) -> APIRouter:
     router = APIRouter(prefix="/v1/instances", tags=["delivery"])
-    schema = described(Acknowledgement, _EXAMPLE)
+    schema = describe_body(Acknowledgement, _EXAMPLE)
 
     @router.put("/{instance}", status_code=204, openapi_extra=schema, responses=problems({429: ["too-many-instances"]}))
     async def acknowledge(principal: App, instance: InstanceName, body: AcknowledgementBody) -> None:
@@ -97,7 +97,7 @@ def _report_route(store: SqlStore) -> APIRouter:
 def _list_route(store: SqlStore, hub: Hub, gatekeeper: str) -> APIRouter:
     router = APIRouter(prefix="/v1/instances", tags=["delivery"])
 
-    @router.get("", responses=described_by(InstanceList))
+    @router.get("", responses=describe_response(InstanceList))
     async def instances(principal: Reader) -> dict[str, Any]:
         """Return what each instance serves, over all gatekeepers, and how many serve what is live of each prompt.
 

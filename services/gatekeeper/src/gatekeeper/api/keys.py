@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.access_models import IssuedKeyView, KeyPage, RevokedKeyView, SigningKeyList
 from gatekeeper.api.boundary_problems import AUTHORITY, SUBJECT
-from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, described, json_body, presented_key
+from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, describe_body, json_body, presented_key
 from gatekeeper.domain.api_keys import new_api_key
 from gatekeeper.domain.model import ApiKey
 from gatekeeper.domain.origins import MAX_ORIGINS, parse_origin
@@ -20,7 +20,7 @@ from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, LongLimit
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
@@ -79,14 +79,14 @@ def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["keys"])
 
-    @router.get("/signing-keys", responses=described_by(SigningKeyList))
+    @router.get("/signing-keys", responses=describe_response(SigningKeyList))
     async def signing_keys(_: AnyKey) -> dict[str, Any]:
         """Return all public signing keys, oldest first; clients verify signatures with them."""
         async with engine.connect() as conn:
             found = await KeyRepository(conn).list_signing_keys()
         return {"keys": [asdict(key) for key in found]}
 
-    @router.get("/keys", responses=described_by(KeyPage))
+    @router.get("/keys", responses=describe_response(KeyPage))
     async def keys(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the valid keys of the environment by subject, without those of sessions; never their secrets."""
         scope = principal.project, principal.environment
@@ -105,8 +105,8 @@ def _issue_route(units: UnitOfWorkFactory) -> APIRouter:
     @router.post(
         "/keys",
         status_code=201,
-        responses=described_by(IssuedKeyView, 201),
-        openapi_extra=described(KeyRequest, _KEY, *AUTHORITY, *SUBJECT, "unknown-project"),
+        responses=describe_response(IssuedKeyView, 201),
+        openapi_extra=describe_body(KeyRequest, _KEY, *AUTHORITY, *SUBJECT, "unknown-project"),
     )
     async def issue_key(
         request: Request, principal: Admin, body: Annotated[KeyRequest, Depends(json_body(KeyRequest))]
@@ -132,8 +132,10 @@ def _revoke_route(units: UnitOfWorkFactory) -> APIRouter:
 
     @router.post(
         "/keys/{key_id}/revoke",
-        responses=described_by(RevokedKeyView),
-        openapi_extra=described(KeyRevocation, {"reason": "Replaced"}, *AUTHORITY, "unknown-key-id", required=False),
+        responses=describe_response(RevokedKeyView),
+        openapi_extra=describe_body(
+            KeyRevocation, {"reason": "Replaced"}, *AUTHORITY, "unknown-key-id", required=False
+        ),
     )
     async def revoke_key(
         request: Request,

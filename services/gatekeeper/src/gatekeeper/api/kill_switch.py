@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.access_models import SwitchView
 from gatekeeper.api.boundary_problems import AUTHORITY
-from gatekeeper.api.request_body import Reason, RequestBody, described, json_body, presented_key
+from gatekeeper.api.request_body import Reason, RequestBody, describe_body, json_body, presented_key
 from gatekeeper.storage.kill_switch import KillSwitchRepository
 from gatekeeper.use_cases.kill_switch import KillSwitch
 from shared.auth.principal import Principal
 from shared.events.promotion import LoopHalted, LoopResumed
 from shared.web.authentication import authorization, require
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 AnyKey = Annotated[Principal, Depends(require())]
 
@@ -31,20 +31,22 @@ SwitchBody = Annotated[SwitchChange, Depends(json_body(SwitchChange))]
 def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
     """Return the routes `/v1/loop`, `/v1/halt` and `/v1/resume`. A key changes the switch of its environment."""
     router = APIRouter(prefix="/v1", tags=["loop"])
-    schema = described(SwitchChange, {"reason": "Answers are wrong"}, *AUTHORITY, "project-halted", "unknown-project")
+    schema = describe_body(
+        SwitchChange, {"reason": "Answers are wrong"}, *AUTHORITY, "project-halted", "unknown-project"
+    )
 
     async def authenticate(request: Request) -> Principal:
         return await switch.authenticate(authorization(request))
 
     switch_key = Depends(authenticate)
 
-    @router.get("/loop", responses=described_by(SwitchView))
+    @router.get("/loop", responses=describe_response(SwitchView))
     async def loop(principal: AnyKey) -> dict[str, Any]:
         """Return whether promotions are halted in the key's environment, since when, by whom and why."""
         async with engine.connect() as conn:
             return asdict(await KillSwitchRepository(conn).get_state(principal.project, principal.environment))
 
-    @router.post("/halt", responses=described_by(SwitchView), openapi_extra=schema)
+    @router.post("/halt", responses=describe_response(SwitchView), openapi_extra=schema)
     async def halt(
         request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
     ) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
         """
         return await _set_switch(switch, request, principal, background, "halt", LoopHalted, body.reason)
 
-    @router.post("/resume", responses=described_by(SwitchView), openapi_extra=schema)
+    @router.post("/resume", responses=describe_response(SwitchView), openapi_extra=schema)
     async def resume(
         request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
     ) -> dict[str, Any]:

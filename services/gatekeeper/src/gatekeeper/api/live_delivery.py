@@ -17,7 +17,7 @@ from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.event_stream import CONNECTED, KEEP_ALIVE_S, event_stream_response
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
@@ -43,7 +43,7 @@ def _prompt_route(engine: AsyncEngine) -> APIRouter:
     @router.get(
         "/prompts/{name:path}",
         responses={
-            **described_by(LivePromptView),
+            **describe_response(LivePromptView),
             304: {"description": "Unchanged"},
             **problems({404: ["prompt-not-live"]}),
         },

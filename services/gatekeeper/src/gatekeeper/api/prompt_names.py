@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from shared.problems import invalid
-from shared.web.encoded_paths import decoded
+from shared.web.encoded_paths import decode_segment
 
 PREFIX = "/v1/prompts/"
 """Routes below it get paths as sent: `x%2Fversions` is the prompt `x/versions`, `x/versions` the versions of `x`."""
@@ -14,7 +14,7 @@ PREFIX = "/v1/prompts/"
 
 def name_in_path(name: str) -> str:
     """Return the name as it is stored: decoded, in NFC. Names that are not valid today may be stored, too."""
-    return stored_name("name", decoded(name))
+    return stored_name("name", decode_segment(name))
 
 
 def name_in_query(name: Annotated[str | None, Query()] = None) -> str | None:

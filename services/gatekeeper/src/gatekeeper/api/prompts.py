@@ -16,7 +16,7 @@ from gatekeeper.api.prompt_models import (
     ReviewView,
 )
 from gatekeeper.api.prompt_names import NameInPath, NameInQuery
-from gatekeeper.api.request_body import Reason, RequestBody, described, json_body, presented_key
+from gatekeeper.api.request_body import Reason, RequestBody, describe_body, json_body, presented_key
 from gatekeeper.domain.live_version import previous_digest
 from gatekeeper.domain.model import RegistryAction
 from gatekeeper.storage.boundary_functions import call_for_rows
@@ -27,10 +27,10 @@ from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
-from shared.web.encoded_paths import decoded
+from shared.web.encoded_paths import decode_segment
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -55,7 +55,7 @@ def prompts_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
 def _list_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
-    @router.get("/prompts", responses=described_by(PromptPage))
+    @router.get("/prompts", responses=describe_response(PromptPage))
     async def prompts(
         principal: Reader, name: NameInQuery, cursor: Cursor = None, limit: Limit = 100, archived: bool = False
     ) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _list_routes(engine: AsyncEngine) -> APIRouter:
 def _version_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
-    @router.get("/prompts/{name:path}/versions", responses=described_by(PromotedVersionPage))
+    @router.get("/prompts/{name:path}/versions", responses=describe_response(PromotedVersionPage))
     async def versions(principal: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
         """Return the versions that were live under a name, newest first.
 
@@ -92,7 +92,9 @@ def _version_routes(engine: AsyncEngine) -> APIRouter:
         previous = previous_digest(history)
         return keyset.page(found, limit, key=lambda version: [version.sequence], view=asdict, previous=previous)
 
-    @router.get("/versions/{digest}", responses=described_by(KnownVersionView) | problems({404: ["unknown-version"]}))
+    @router.get(
+        "/versions/{digest}", responses=describe_response(KnownVersionView) | problems({404: ["unknown-version"]})
+    )
     async def version(principal: Reader, digest: str) -> dict[str, Any]:
         """Return the document of a digest that the project knows, whether it was ever live or not."""
         async with engine.connect() as conn:
@@ -109,12 +111,12 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
 
     @router.post(
         "/prompts/{name:path}/observed/{digest}/review",
-        responses=described_by(ReviewView),
+        responses=describe_response(ReviewView),
         openapi_extra=refusals(*AUTHORITY, "unknown-observation"),
     )
     async def review(request: Request, principal: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
         """Mark an observed digest as reviewed. Return who reviewed it first, and when. Makes nothing live."""
-        digest = decoded(digest)
+        digest = decode_segment(digest)
         if not _DIGEST.fullmatch(digest):
             raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
         async with units.begin() as unit:
@@ -125,8 +127,8 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
 
     @router.post(
         "/prompts/{name:path}/archive",
-        responses=described_by(ArchivedPromptView),
-        openapi_extra=described(Archive, {"reason": "Unused"}, *AUTHORITY, "unknown-prompt"),
+        responses=describe_response(ArchivedPromptView),
+        openapi_extra=describe_body(Archive, {"reason": "Unused"}, *AUTHORITY, "unknown-prompt"),
     )
     async def archive(
         request: Request, principal: Reviewer, name: NameInPath, body: Annotated[Archive, Depends(json_body(Archive))]

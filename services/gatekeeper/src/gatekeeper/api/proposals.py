@@ -18,7 +18,7 @@ from gatekeeper.api.request_body import (
     PromptName,
     Reason,
     RequestBody,
-    described,
+    describe_body,
     json_body,
     presented_key,
 )
@@ -43,7 +43,7 @@ from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Keyset, Limit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -95,7 +95,7 @@ def proposals_router(
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
-    @router.get("", responses=described_by(ProposalPage))
+    @router.get("", responses=describe_response(ProposalPage))
     async def proposals(
         principal: Reader,
         name: NameInQuery,
@@ -113,7 +113,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
             found = await ProposalRepository(conn).list_proposals(*scope, query)
         return keyset.page(found, limit, key=lambda it: (it.opened_at, it.id), view=proposal_to_json)
 
-    @router.get("/{proposal_id}", responses=described_by(ProposalView) | problems({404: ["unknown-proposal"]}))
+    @router.get("/{proposal_id}", responses=describe_response(ProposalView) | problems({404: ["unknown-proposal"]}))
     async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
         """Return a proposal with its document, diff, evidence, and decision or grant."""
         async with engine.connect() as conn:
@@ -128,8 +128,8 @@ def _draft_routes(units: UnitOfWorkFactory) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        responses=described_by(ProposalView, 201) | problems({422: ["idempotency-mismatch"]}),
-        openapi_extra=described(NewProposal, _PROPOSAL, *AUTHORITY, *PROMOTION),
+        responses=describe_response(ProposalView, 201) | problems({422: ["idempotency-mismatch"]}),
+        openapi_extra=describe_body(NewProposal, _PROPOSAL, *AUTHORITY, *PROMOTION),
     )
     async def propose(
         request: Request, principal: Author, body: Annotated[NewProposal, Depends(json_body(NewProposal))]
@@ -160,8 +160,8 @@ def _decision_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, term
 
     @router.post(
         "/{proposal_id}/decisions",
-        responses=described_by(DecidedView),
-        openapi_extra=described(NewDecision, _DECISION, *AUTHORITY, *PROMOTION),
+        responses=describe_response(DecidedView),
+        openapi_extra=describe_body(NewDecision, _DECISION, *AUTHORITY, *PROMOTION),
     )
     async def decisions(
         request: Request,

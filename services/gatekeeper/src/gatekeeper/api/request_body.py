@@ -18,7 +18,7 @@ __all__ = [
     "Reason",
     "RequestBody",
     "ShortText",
-    "described",
+    "describe_body",
     "json_body",
     "presented_key",
 ]
@@ -29,7 +29,7 @@ def presented_key(request: Request) -> str:
     return (authorization(request) or "").partition(" ")[2].strip()
 
 
-def described(
+def describe_body(
     model: type[RequestBody], example: dict[str, Any], *codes: str, required: bool = True, secured: bool = True
 ) -> dict[str, Any]:
     """Return the `openapi_extra` of a route whose body is `model`; `codes` are refusals of the boundary.

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Request
 from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.prompt_models import LivePromptView
 from gatekeeper.api.prompt_names import NameInPath
-from gatekeeper.api.request_body import Digest, OptionalReason, RequestBody, described, json_body, presented_key
+from gatekeeper.api.request_body import Digest, OptionalReason, RequestBody, describe_body, json_body, presented_key
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.use_cases.rollback import roll_back
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import require
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 
@@ -31,8 +31,8 @@ def promotion_router(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> A
 
     @router.post(
         "/{name:path}/rollback",
-        responses=described_by(LivePromptView),
-        openapi_extra=described(Rollback, {"to_digest": None, "reason": "Wrong answers"}, *AUTHORITY, *PROMOTION),
+        responses=describe_response(LivePromptView),
+        openapi_extra=describe_body(Rollback, {"to_digest": None, "reason": "Wrong answers"}, *AUTHORITY, *PROMOTION),
     )
     async def rollback(
         request: Request,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.boundary_problems import AUTHORITY, PROMOTION
 from gatekeeper.api.prompt_names import NameInQuery
-from gatekeeper.api.request_body import OptionalReason, RequestBody, described, json_body, presented_key
+from gatekeeper.api.request_body import OptionalReason, RequestBody, describe_body, json_body, presented_key
 from gatekeeper.api.rollout_models import RolloutDetails, RolloutList, RolloutView
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.domain.rollout import ChangeKind, Rollout
@@ -21,7 +21,7 @@ from shared.problems import Problem
 from shared.web.authentication import require
 from shared.web.pagination import Limit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -46,7 +46,7 @@ def rollouts_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Pro
 def _read_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"])
 
-    @router.get("", responses=described_by(RolloutList))
+    @router.get("", responses=describe_response(RolloutList))
     async def rollouts(
         principal: Reader, name: NameInQuery, proposal_id: UUID | None = None, limit: Limit = 20
     ) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _read_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
             found = await RolloutRepository(conn).list_rollouts(*scope, name, proposal_id, limit)
         return {"items": [rollout_to_json(rollout) for rollout in found]}
 
-    @router.get("/{rollout_id}", responses=described_by(RolloutDetails) | problems({404: ["unknown-rollout"]}))
+    @router.get("/{rollout_id}", responses=describe_response(RolloutDetails) | problems({404: ["unknown-rollout"]}))
     async def rollout(principal: Reader, rollout_id: UUID) -> dict[str, Any]:
         """Return a rollout with its changes, and what would be done with it now: `assessment`."""
         async with units.begin() as unit:
@@ -72,8 +72,8 @@ def _read_routes(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
 
 def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"])
-    shown = described_by(RolloutView)
-    schema = described(RolloutChange, {"revision": None, "reason": "Enough evidence"}, *AUTHORITY, *PROMOTION)
+    shown = describe_response(RolloutView)
+    schema = describe_body(RolloutChange, {"revision": None, "reason": "Enough evidence"}, *AUTHORITY, *PROMOTION)
 
     async def change(
         request: Request, principal: Principal, rollout_id: UUID, body: RolloutChange, kind: ChangeKind | None

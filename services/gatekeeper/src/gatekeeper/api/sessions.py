@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.api.access_models import EndedSessionView, LinkView, OpenedSessionView, PersonPage, SessionView
 from gatekeeper.api.boundary_problems import AUTHORITY, LINK, SUBJECT, refusals
 from gatekeeper.api.cookies import clear_session_cookies, set_session_cookies
-from gatekeeper.api.request_body import RequestBody, ShortText, described, json_body, presented_key
+from gatekeeper.api.request_body import RequestBody, ShortText, describe_body, json_body, presented_key
 from gatekeeper.domain.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
 from gatekeeper.domain.model import ApiKey, CreatedLink, PersonAccess
 from gatekeeper.domain.person_roles import ROLES, Role, person_role
@@ -23,7 +23,7 @@ from shared.web.authentication import require
 from shared.web.csrf import require_same_origin
 from shared.web.pagination import Cursor, Keyset, LongLimit
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
@@ -56,8 +56,8 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
         "/sessions",
         status_code=201,
         dependencies=[Depends(require_same_origin)],
-        openapi_extra=described(SignIn, {"token": "…"}, *LINK, *AUTHORITY, secured=False),
-        responses=described_by(OpenedSessionView, 201) | problems({403: ["cross-origin"]}),
+        openapi_extra=describe_body(SignIn, {"token": "…"}, *LINK, *AUTHORITY, secured=False),
+        responses=describe_response(OpenedSessionView, 201) | problems({403: ["cross-origin"]}),
     )
     async def sign_in(
         request: Request, response: Response, body: Annotated[SignIn, Depends(json_body(SignIn))]
@@ -77,7 +77,7 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
         }
 
     @router.post(
-        "/sessions/end", responses=described_by(EndedSessionView), openapi_extra=refusals(*AUTHORITY, "no-session")
+        "/sessions/end", responses=describe_response(EndedSessionView), openapi_extra=refusals(*AUTHORITY, "no-session")
     )
     async def sign_out(request: Request, response: Response, principal: Person) -> dict[str, Any]:
         """End the session of the request's key."""
@@ -94,7 +94,7 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
 def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["people"])
 
-    @router.get("/session", responses=described_by(SessionView))
+    @router.get("/session", responses=describe_response(SessionView))
     async def session(principal: AnyKey) -> dict[str, Any]:
         """Return who the key belongs to and its scopes; for the reading key of a session those of the acting key."""
         async with engine.connect() as conn:
@@ -121,7 +121,7 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes `/v1/people` and `/v1/sign-in-links`."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
-    @router.get("/people", responses=described_by(PersonPage))
+    @router.get("/people", responses=describe_response(PersonPage))
     async def people(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the people of the project by subject, with their scopes and role in this environment."""
         scope = principal.project, principal.environment
@@ -134,8 +134,8 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     @router.post(
         "/sign-in-links",
         status_code=201,
-        responses=described_by(LinkView, 201),
-        openapi_extra=described(
+        responses=describe_response(LinkView, 201),
+        openapi_extra=describe_body(
             NewLink, {"subject": "ann", "role": "reviewer"}, *AUTHORITY, *SUBJECT, "unknown-project"
         ),
     )

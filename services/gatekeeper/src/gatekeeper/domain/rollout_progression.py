@@ -11,7 +11,7 @@ from math import expm1, log, log1p
 
 from gatekeeper.domain.rollout import Arm, Assessment, Measured, MetricVerdict, Rollout
 from gatekeeper.domain.rollout_plan import ALL, GuardedMetric, Step
-from shared.metric_format import signed
+from shared.metric_format import format_signed
 from shared.statistics.two_arms import ArmSums, Difference, Stratum, compare_arms, log_sample_ratio_evidence
 from shared.statistics.unit_groups import calls_of_unit
 
@@ -149,6 +149,6 @@ def _format_bounds(metric: MetricVerdict) -> str:
     if found.mean is None or found.low is None or found.high is None:
         return "unknown"
     mean, low, high = (
-        signed(100 * (each if metric.bounded else expm1(each))) for each in (found.mean, found.low, found.high)
+        format_signed(100 * (each if metric.bounded else expm1(each))) for each in (found.mean, found.low, found.high)
     )
     return f"{mean} {metric.unit} ({low} to {high}, n = {found.candidate} and {found.base})"

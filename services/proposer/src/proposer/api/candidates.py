@@ -16,14 +16,14 @@ from proposer.storage.queries import CandidatePosition, get_example_sets, list_c
 from ratchet.prompt import Prompt
 from shared.runtime.clock import Clock
 from shared.web.pagination import Cursor, Keyset
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 
 def candidates_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
     """Return the router; it reads on connections of `engine`."""
     router = APIRouter(prefix="/v1", tags=["few-shots"])
 
-    @router.get("/candidates", responses=described_by(CandidatePage))
+    @router.get("/candidates", responses=describe_response(CandidatePage))
     async def candidates(
         principal: Reader, name: Word = None, slot: Word = None, feedback_id: UUID | None = None,
         execution_id: Word = None, chosen: bool = False, limit: Limit = 100, cursor: Cursor = None,

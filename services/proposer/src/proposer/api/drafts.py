@@ -14,14 +14,14 @@ from proposer.api.response_models import DraftPage
 from proposer.domain.suggestions import suggestion_for
 from proposer.storage.queries import list_drafts
 from shared.web.pagination import Cursor, Keyset
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 
 def drafts_router(engine: AsyncEngine) -> APIRouter:
     """Return the router; it reads on connections of `engine`."""
     router = APIRouter(prefix="/v1", tags=["few-shots"])
 
-    @router.get("/drafts", responses=described_by(DraftPage))
+    @router.get("/drafts", responses=describe_response(DraftPage))
     async def drafts(
         principal: Reader, regression_id: UUID | None = None, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:

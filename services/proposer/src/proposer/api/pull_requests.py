@@ -11,14 +11,14 @@ from proposer.api.parameters import Limit, Reader, Word
 from proposer.api.pull_request_models import PullRequestPage, RepositoryTextPage
 from proposer.storage.pull_request_queries import list_pull_requests, list_repository_texts
 from shared.web.pagination import Cursor, Keyset
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 
 def pull_requests_router(engine: AsyncEngine) -> APIRouter:
     """Return the router; it reads on connections of `engine`."""
     router = APIRouter(prefix="/v1", tags=["proposals"])
 
-    @router.get("/pull-requests", responses=described_by(PullRequestPage))
+    @router.get("/pull-requests", responses=describe_response(PullRequestPage))
     async def pull_requests(
         principal: Reader, proposal_id: UUID | None = None, name: Word = None, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def pull_requests_router(engine: AsyncEngine) -> APIRouter:
             found = await list_pull_requests(conn, scope, proposal_id, name, after, limit)
         return keyset.page(found, limit, key=lambda row: (row["created_at"], row["proposal_id"]), view=dict)
 
-    @router.get("/repository-texts", responses=described_by(RepositoryTextPage))
+    @router.get("/repository-texts", responses=describe_response(RepositoryTextPage))
     async def repository_texts(
         principal: Reader, name: Word = None, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:

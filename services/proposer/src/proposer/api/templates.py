@@ -23,9 +23,9 @@ from ratchet.prompt import PromptError, prompt_name
 from shared.auth.principal import Principal
 from shared.problems import Problem
 from shared.web.authentication import require
-from shared.web.encoded_paths import decoded
+from shared.web.encoded_paths import decode_segment
 from shared.web.problem_docs import problems
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Admin = Annotated[Principal, Depends(require("admin"))]
 TemplateId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
@@ -57,20 +57,20 @@ def templates_router(tuning: TemplateTuner) -> APIRouter:
     """Return the router; all routes need the scope `admin`."""
     router = APIRouter(prefix=PREFIX, tags=["few-shots"])
 
-    @router.post("/auto-tune-all", responses=described_by(AllTunedView))
+    @router.post("/auto-tune-all", responses=describe_response(AllTunedView))
     async def tune_all(principal: Admin, body: AutoTune | None = None) -> dict[str, Any]:
         """Tune every prompt of the key's environment that is in use."""
         scope = (principal.project, principal.environment)
         return await tuning.tune_all(scope, (body or AutoTune()).limits())
 
-    @router.post("/{template_id}/auto-tune", responses=described_by(TunedView) | _UNKNOWN)
+    @router.post("/{template_id}/auto-tune", responses=describe_response(TunedView) | _UNKNOWN)
     async def tune(principal: Admin, template_id: TemplateId, body: AutoTune | None = None) -> dict[str, Any]:
         """Select the example set of a prompt, and apply or propose it."""
         scope = (principal.project, principal.environment)
         found = await tuning.tune(scope, name_of(template_id), (body or AutoTune()).limits())
         return _known(found, template_id)
 
-    @router.get("/{template_id}/tuning-candidates", responses=described_by(TuningCandidateList) | _UNKNOWN)
+    @router.get("/{template_id}/tuning-candidates", responses=describe_response(TuningCandidateList) | _UNKNOWN)
     async def list_candidates(
         principal: Admin,
         template_id: TemplateId,
@@ -80,7 +80,7 @@ def templates_router(tuning: TemplateTuner) -> APIRouter:
         scope = (principal.project, principal.environment)
         return _known(await tuning.list_candidates(scope, name_of(template_id), min_rating), template_id)
 
-    @router.get("/{template_id}", responses=described_by(TemplateView) | _UNKNOWN)
+    @router.get("/{template_id}", responses=describe_response(TemplateView) | _UNKNOWN)
     async def get_template(principal: Admin, template_id: TemplateId) -> dict[str, Any]:
         """Return the version of a prompt that is in use."""
         scope = (principal.project, principal.environment)
@@ -92,12 +92,12 @@ def templates_router(tuning: TemplateTuner) -> APIRouter:
 def name_of(template_id: str) -> str:
     """Return the prompt name in a segment of the path. Raises Problem 404 if no prompt can have this name."""
     try:
-        return prompt_name(decoded(template_id))
+        return prompt_name(decode_segment(template_id))
     except PromptError as error:
         raise Problem(404, "template-unknown", "No prompt has this name", str(error)) from error
 
 
 def _known(found: dict[str, Any] | None, template_id: str) -> dict[str, Any]:
     if found is None:
-        raise Problem(404, "template-unknown", "No prompt has this name", decoded(template_id))
+        raise Problem(404, "template-unknown", "No prompt has this name", decode_segment(template_id))
     return found

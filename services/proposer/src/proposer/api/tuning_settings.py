@@ -17,7 +17,7 @@ from shared.events.feedback import Confidentiality
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock
 from shared.web.authentication import require
-from shared.web.response_models import described_by
+from shared.web.response_models import describe_response
 
 Admin = Annotated[Principal, Depends(require("admin"))]
 Target = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
@@ -77,7 +77,7 @@ def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
     """Return the router; it reads and writes in transactions of `store`."""
     router = APIRouter(prefix="/v1/tuning-settings", tags=["few-shots"])
 
-    @router.get("", responses=described_by(TuningSettingsList))
+    @router.get("", responses=describe_response(TuningSettingsList))
     async def list_settings(principal: Reader) -> dict[str, Any]:
         """Return the settings of targets that have their own, and the defaults of all others."""
         async with store.begin() as tx:
@@ -85,14 +85,14 @@ def tuning_settings_router(store: Store, clock: Clock) -> APIRouter:
             found = await repository.list_all(principal.project, principal.environment)
         return {"defaults": asdict(_DEFAULTS), "items": [_view(target, it) for target, it in found.items()]}
 
-    @router.get("/{target}", responses=described_by(TargetTuningView))
+    @router.get("/{target}", responses=describe_response(TargetTuningView))
     async def get_settings(principal: Reader, target: Target) -> dict[str, Any]:
         """Return the settings of a target."""
         async with store.begin() as tx:
             found = await ProposerRepository(tx.conn).tuning.get(principal.project, principal.environment, target)
         return _view(target, found)
 
-    @router.put("/{target}", responses=described_by(TargetTuningView))
+    @router.put("/{target}", responses=describe_response(TargetTuningView))
     async def set_settings(principal: Admin, target: Target, body: TuningSettingsBody) -> dict[str, Any]:
         """Replace the settings of a target. They apply from the next feedback on, at the latest after a minute."""
         settings = body.settings()

@@ -167,7 +167,7 @@ def _contrasts(before: CellTable, after: CellTable, new: tuple[frozenset[Level],
     return tuple(found)
 
 
-def onset(timeline: Timeline, index: int, level: Level, old: float, now: float) -> tuple[float, float]:
+def estimate_onset(timeline: Timeline, index: int, level: Level, old: float, now: float) -> tuple[float, float]:
     """Return the interval in which the share of `level` stepped from `old` to `now`, as Unix times."""
     old, now = (min(max(share, _FLAT), 1.0 - _FLAT) for share in (old, now))
     gain = best = 0.0

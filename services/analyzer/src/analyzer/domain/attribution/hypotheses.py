@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, Contrast, compare, onset
+from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, Contrast, compare, estimate_onset
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.segments.dimensions import NAMELESS, NOT_GIVEN, Level
 
@@ -81,7 +81,7 @@ def hypotheses(timeline: Timeline, comparison: Comparison, change: ChangePoint, 
                     yield Hypothesis(each.level, members, since=since, where=part.level)
 
 
-def scored(hypothesis: Hypothesis, contrasts: Sequence[Contrast]) -> Hypothesis:
+def score_hypothesis(hypothesis: Hypothesis, contrasts: Sequence[Contrast]) -> Hypothesis:
     """Return the hypothesis with z and effect: the best estimate of a drop that all members share."""
     weight = sum(contrasts[at].weight for at in hypothesis.members)
     fall = sum(contrasts[at].weight * contrasts[at].fall for at in hypothesis.members)
@@ -100,7 +100,7 @@ def fell_since(other: Timeline, change: ChangePoint, least: float) -> TimeSpan |
     `least`: standard errors that they must be lower by.
     """
     comparison = compare(other, change)
-    every = scored(Hypothesis(None, tuple(range(len(comparison.contrasts)))), comparison.contrasts)
+    every = score_hypothesis(Hypothesis(None, tuple(range(len(comparison.contrasts)))), comparison.contrasts)
     return (change.low, change.high) if every.z >= least and -every.effect >= _FELL else None
 
 
@@ -121,7 +121,7 @@ def _levels(comparison: Comparison, came: bool) -> Iterator[Hypothesis]:
 def _since(timeline: Timeline, comparison: Comparison, level: DimensionLevel | None) -> TimeSpan:
     assert level is not None
     shares = comparison.before.share(*level), comparison.after.share(*level)
-    return onset(timeline, *level, *shares)
+    return estimate_onset(timeline, *level, *shares)
 
 
 def _count(contrasts: Sequence[Contrast], members: Sequence[int]) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, onset
+from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, estimate_onset
 from analyzer.domain.attribution.hypotheses import DimensionLevel, TimeSpan, overlap
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.segments.dimensions import FORGOTTEN, Level
@@ -67,5 +67,5 @@ def _mix(timeline: Timeline, comparison: Comparison, index: int) -> MixShift:
     grown = {level: part for level, part in parts.items() if after.share(index, level) > before.share(index, level)}
     level = min(grown or parts, key=lambda each: parts[each])
     old, now = before.share(index, level), after.share(index, level)
-    since = onset(timeline, index, level, old, now)
+    since = estimate_onset(timeline, index, level, old, now)
     return MixShift((index, level), sum(parts.values()), old, now, before.level_mean(index, level), since)

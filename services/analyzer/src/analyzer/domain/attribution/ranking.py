@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.domain.attribution.causes import RankedCause, drop_cause, traffic_cause, unknown_cause
 from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, compare
-from analyzer.domain.attribution.hypotheses import Beside, DimensionLevel, Hypothesis, hypotheses, scored
+from analyzer.domain.attribution.hypotheses import Beside, DimensionLevel, Hypothesis, hypotheses, score_hypothesis
 from analyzer.domain.attribution.mix_shift import find_mix_shifts
 from analyzer.domain.attribution.timeline import Timeline
 
@@ -74,7 +74,7 @@ def _within(
     enough = beyond_chance if explained else INDISTINGUISHABLE
     found: list[RankedCause] = []
     while remaining:
-        tested = [scored(each, comparison.contrasts) for each in remaining]
+        tested = [score_hypothesis(each, comparison.contrasts) for each in remaining]
         best = max(each.score for each in tested)
         named = _distinguish([each for each in tested if each.score >= best - INDISTINGUISHABLE])
         certain = len(named) == 1 and named[0].named

@@ -10,7 +10,7 @@ import math
 from analyzer.domain.detection.running_stats import RunningStats
 from analyzer.domain.detection.thresholds import SHORTEST, drift_height
 from analyzer.domain.detection.types import JsonState
-from analyzer.domain.detection.variance import BlockNoise, SideStats, standardised
+from analyzer.domain.detection.variance import BlockNoise, SideStats, standardise_drop
 
 _EACH = 6
 _SIZES = 9
@@ -132,7 +132,9 @@ def drop_score(point: ChangeCandidate, stats: RunningStats) -> float:
     """Return the standardised drop of the mean from before `point` to after it."""
     before, after = sides(point, stats)
     drop = point[SUM] / before.blocks - (stats.sum - point[SUM]) / after.blocks
-    return standardised(drop, before, after, BlockNoise(point[VARIANCE], point[INFLATION], stats.skew), stats.bounded)
+    return standardise_drop(
+        drop, before, after, BlockNoise(point[VARIANCE], point[INFLATION], stats.skew), stats.bounded
+    )
 
 
 def sides(point: ChangeCandidate, stats: RunningStats) -> tuple[SideStats, SideStats]:

@@ -6,7 +6,7 @@ from analyzer.domain.detection.change_point_scan import EXCESS, INFLATION, SQUAR
 from analyzer.domain.detection.running_stats import RunningStats
 from analyzer.domain.detection.thresholds import switch_height
 from analyzer.domain.detection.types import JsonState
-from analyzer.domain.detection.variance import BlockNoise, SideStats, standardised
+from analyzer.domain.detection.variance import BlockNoise, SideStats, standardise_drop
 
 FIRST_LOOK = 4
 """Blocks before the first evaluation."""
@@ -103,7 +103,7 @@ class SwitchTest:
             return 0.0
         drop = self.worse * (reference.mean - self.sum / n)
         noise = BlockNoise(reference.variance, reference.inflation, self.worse * reference.skew)
-        return standardised(drop, *self.sides, noise, self.bounded)
+        return standardise_drop(drop, *self.sides, noise, self.bounded)
 
     @property
     def sides(self) -> tuple[SideStats, SideStats]:

@@ -65,7 +65,7 @@ def _bounded_model(kind: ValueKind, variance: float, ratio: float) -> VarianceMo
     return VarianceModel(0.0 if kind == "binary" and ratio else variance, ratio)
 
 
-def standardised(drop: float, before: SideStats, after: SideStats, noise: BlockNoise, bounded: bool) -> float:
+def standardise_drop(drop: float, before: SideStats, after: SideStats, noise: BlockNoise, bounded: bool) -> float:
     """Return `drop` over its standard error, as the Gaussian score of the same probability.
 
     The variance is that of the earlier blocks, at the mean of both sides under the null hypothesis, and larger if the

@@ -63,7 +63,7 @@ def is_metric(name: str) -> bool:
     return known and (bool(rest) or not dot) and "\x00" not in name and len(name) <= 300
 
 
-def misfit(name: str, body: DeclarationBody) -> tuple[str, str] | None:
+def find_misfit(name: str, body: DeclarationBody) -> tuple[str, str] | None:
     """Return the first field that does not fit the metric, with the reason; None if all do."""
     default = definition_of(name)
     if default.kind == "label" and body.direction is not None:

@@ -40,7 +40,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from analyzer.domain.metrics.definitions import BY_DEFAULT, Definitions, Measures, TargetMetrics, to_metric
-from analyzer.domain.metrics.judges import judged_by
+from analyzer.domain.metrics.judges import add_judge_attribute
 from analyzer.domain.metrics.uncounted import (
     AnyExecution,
     AnyFeedback,
@@ -152,7 +152,7 @@ def _readings(
         return
     uses, at, received = _circumstances(event, execution)
     if event.source == "judge":
-        execution = judged_by(execution, event.evaluator)
+        execution = add_judge_attribute(execution, event.evaluator)
     for dimension, metric in measures.dimensions:
         new, old = (None if each is None else metric.to_scale(each) for each in (value, former))
         yield Reading(dimension, metric, uses, execution, new, old, at, received)

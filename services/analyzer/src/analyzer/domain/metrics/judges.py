@@ -21,7 +21,7 @@ def from_anchor(event: JudgeAnchored, definitions: Definitions = BY_DEFAULT) -> 
         yield Reading(dimension, metric, NO_PROMPT, facts, value, None, at, at)
 
 
-def judged_by(facts: ExecutionFacts | ExecutionFactsStruct, evaluator: str | None) -> ExecutionFactsStruct:
+def add_judge_attribute(facts: ExecutionFacts | ExecutionFactsStruct, evaluator: str | None) -> ExecutionFactsStruct:
     """Return what a judge's score is split by: the facts of its execution, with the judge as an attribute."""
     attributes = {**facts.attributes, JUDGE_ATTRIBUTE: evaluator or ""}
     return ExecutionFactsStruct(

@@ -230,7 +230,7 @@ def returns(last: Regression | None, use: Use, received: float, seconds: float) 
     return received - last.resolved_at.timestamp() <= seconds
 
 
-def reopened(found: Regression, last: Regression) -> Regression:
+def reopen_regression(found: Regression, last: Regression) -> Regression:
     """Return `found` as the next revision of `last`, with more values required to resolve it."""
     detected = found.detected.model_copy(
         update={"regression_id": last.id, "revision": last.revision + 1, "returned": True}

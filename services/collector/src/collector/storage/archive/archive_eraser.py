@@ -16,7 +16,7 @@ from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile,
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.object_store import ObjectStore
 from collector.storage.archive.parquet_columns import Kind
-from collector.storage.archive.parquet_writer import Incomplete, copy_to_parquet, quoted, row_group_size
+from collector.storage.archive.parquet_writer import Incomplete, copy_to_parquet, quote_literal, row_group_size
 from collector.storage.archive.statement_workers import Workers
 
 _DEADLINE_S = 300.0
@@ -63,19 +63,19 @@ class ArchiveEraser:
 
     async def _condition(self, pg: Any, erasure: Erasure, file: ArchivedFile, folder: Path) -> str:
         """Return the SQL condition of rows to be erased: of feedback, also that about the user's executions."""
-        own = f"user_hash = {quoted(erasure.subject)}"
+        own = f"user_hash = {quote_literal(erasure.subject)}"
         if file.kind == "executions":
             return f"coalesce({own}, false)"
         references: Sequence[UUID] = [row["reference"] for row in await pg.fetch(_REFERENCES, erasure.id)]
         listed = folder / "references.csv"
         await asyncio.to_thread(listed.write_text, "".join(f"{reference}\n" for reference in references))
-        about = f"read_csv({quoted(str(listed))}, header = false, columns = {{'reference': 'UUID'}})"
+        about = f"read_csv({quote_literal(str(listed))}, header = false, columns = {{'reference': 'UUID'}})"
         return f"(coalesce({own}, false) OR reference IN (SELECT reference FROM {about}))" if references else own
 
     async def _rewrite(
         self, pg: Any, erasure: Erasure, file: ArchivedFile, path: Path, theirs: str, folder: Path, now: datetime
     ) -> Counts:
-        source = f"read_parquet({quoted(str(path))})"
+        source = f"read_parquet({quote_literal(str(path))})"
         found = await self._workers.run(f"SELECT reference FROM {source} WHERE {theirs}", within=_DEADLINE_S)
         if not found:
             return {}

@@ -8,7 +8,7 @@ from uuid import UUID
 from collector.domain.execution_filter import ExecutionFilter
 from collector.storage import log_queries
 from collector.storage.archive.parquet_columns import TABLES, Kind
-from collector.storage.archive.parquet_writer import quoted
+from collector.storage.archive.parquet_writer import quote_literal
 
 _PARAMETER = re.compile(r"(?<!:):(\w+)")
 _HAS = re.compile(r"CAST\(:(\w+) AS text\) = ANY\((e\.\w+)\)")
@@ -32,14 +32,14 @@ def list_query(
 def get_query(references: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     """Return the query of executions by their references."""
     statement = f"""SELECT e.reference, e.occurred_at, e.body FROM collector.{TABLES["executions"]} AS e
-        WHERE e.reference IN ({", ".join(quoted(str(reference)) for reference in references)})"""
+        WHERE e.reference IN ({", ".join(quote_literal(str(reference)) for reference in references)})"""
     return statement, {}
 
 
 def feedback_query(field: str, wanted: Sequence[UUID], columns: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Return the query of the feedback whose `reference` or `subject` is wanted, oldest first."""
     statement = f"""SELECT {", ".join(map(identifier, columns))} FROM collector.{TABLES["feedback"]} AS f
-        WHERE f.{field} IN ({", ".join(quoted(str(value)) for value in wanted)})
+        WHERE f.{field} IN ({", ".join(quote_literal(str(value)) for value in wanted)})
         ORDER BY f.occurred_at, f.feedback_id"""
     return statement, {}
 
@@ -58,7 +58,7 @@ def table_statements(kind: Kind, columns: Mapping[str, str], sources: Sequence[s
 
 def files_source(paths: Sequence[str]) -> str:
     """Return the table function that reads Parquet files, whose columns may differ."""
-    return f"read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true, hive_partitioning = false)"
+    return f"read_parquet([{', '.join(map(quote_literal, paths))}], union_by_name = true, hive_partitioning = false)"
 
 
 def identifier(name: str) -> str:

@@ -53,24 +53,24 @@ def is_full(rows: int, size: int) -> bool:
 
 def copy_statement(query: str, target: Path, group: int = ROW_GROUP) -> str:
     """Return the statement that writes the rows of a query to a Parquet file, in row groups of about `group` rows."""
-    return f"COPY ({query}) TO {quoted(str(target))} ({_OPTIONS}, ROW_GROUP_SIZE {group})"
+    return f"COPY ({query}) TO {quote_literal(str(target))} ({_OPTIONS}, ROW_GROUP_SIZE {group})"
 
 
 async def copy_to_parquet(workers: Workers, query: str, target: Path, group: int) -> int:
     """Write the rows of a query to a Parquet file; return their number as read from the file."""
     copy = copy_statement(query, target, group)
-    count = f"SELECT count(*) FROM read_parquet({quoted(str(target))})"
+    count = f"SELECT count(*) FROM read_parquet({quote_literal(str(target))})"
     ((rows,),) = await workers.run(count, statements=[copy], within=_DEADLINE_S)
     return int(rows)
 
 
 def spool_source(spool: Spool, columns: Mapping[str, str]) -> str:
     """Return the table function that reads a spool, which must be closed."""
-    types = ", ".join(f"{quoted(name)}: {quoted(columns[name])}" for name in columns)
-    return f"""read_json({quoted(str(spool.path))}, format = 'newline_delimited', compression = 'gzip',
+    types = ", ".join(f"{quote_literal(name)}: {quote_literal(columns[name])}" for name in columns)
+    return f"""read_json({quote_literal(str(spool.path))}, format = 'newline_delimited', compression = 'gzip',
         maximum_object_size = {MAX_LINE_BYTES}, columns = {{{types}}})"""
 
 
-def quoted(text: str) -> str:
+def quote_literal(text: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -10,7 +10,7 @@ from collector.domain.log_entries import unpack
 from collector.storage.archive.file_catalog import ArchiveCatalog, ArchivedFile
 from collector.storage.archive.local_files import LocalFiles
 from collector.storage.archive.parquet_columns import read_columns
-from collector.storage.archive.parquet_writer import Incomplete, quoted
+from collector.storage.archive.parquet_writer import Incomplete, quote_literal
 from collector.storage.archive.statement_workers import Workers
 from collector.storage.execution_log import ExecutionLogRepository
 from shared.events.feedback import ExecutionRecorded
@@ -75,7 +75,8 @@ class ArchiveRestorer:
         counts, loaded = DayCounts(), 0
         for first in range(0, file.row_count, _BATCH):
             source = (
-                f"(SELECT * EXCLUDE (file_row_number) FROM read_parquet({quoted(str(path))}, file_row_number = true)"
+                "(SELECT * EXCLUDE (file_row_number) FROM"
+                f" read_parquet({quote_literal(str(path))}, file_row_number = true)"
                 f" WHERE file_row_number >= {first} AND file_row_number < {first + _BATCH})"
             )
             load = self._load_executions if file.kind == "executions" else self._load_feedback

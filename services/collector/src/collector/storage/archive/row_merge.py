@@ -23,7 +23,7 @@ def merge_rows(rows: Iterable[Any]) -> list[Any]:
     return [_merged(list(group)) for _, group in groupby(ordered, key=_key)]
 
 
-def with_archived_feedback(rows: Sequence[Any], archived: Sequence[Any]) -> list[Any]:
+def merge_archived_feedback(rows: Sequence[Any], archived: Sequence[Any]) -> list[Any]:
     """Return feedback of log and archive, oldest first; `replaced` if a later one of either replaces it."""
     if not archived:
         return list(rows)
