@@ -29,7 +29,14 @@ from gatekeeper.handlers.erasures import erasure_handler
 from gatekeeper.handlers.evaluations import EvaluationHandlers
 from gatekeeper.handlers.observations import on_observed
 from gatekeeper.handlers.proposals import ProposalHandlers
-from gatekeeper.maintenance import FORGET_S, REFRESH_S, forget_ended_instances, refresh_stale_evaluations
+from gatekeeper.maintenance import (
+    FORGET_S,
+    GRANTS_S,
+    REFRESH_S,
+    forget_ended_instances,
+    refresh_stale_evaluations,
+    use_waiting_grants,
+)
 from gatekeeper.settings import GatekeeperSettings
 from gatekeeper.use_cases.decisions import DecisionTerms
 from gatekeeper.use_cases.kill_switch import KillSwitch, reserved_engine
@@ -67,6 +74,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         lambda: run_every(FORGET_S, lambda: forget_ended_instances(platform.store, hub)),
         switch.keep_connected,
         lambda: run_every(REFRESH_S, lambda: _refresh(units)),
+        lambda: run_every(GRANTS_S, lambda: _use_grants(units, notifier)),
     ]
     service = Service(
         platform,
@@ -126,6 +134,10 @@ def _live_jobs(settings: GatekeeperSettings, live_sync: LiveSync, redis: Redis |
 
 async def _refresh(units: UnitOfWorkFactory) -> None:
     await refresh_stale_evaluations(units)
+
+
+async def _use_grants(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> None:
+    await use_waiting_grants(units, notifier.notify)
 
 
 def _hub(settings: GatekeeperSettings, clock: Clock) -> Hub:

@@ -1,15 +1,23 @@
-"""Background jobs: request evaluations again that have become too old, and forget instances that have ended."""
+"""Background jobs: request evaluations again that have become too old, use grants for proposals that wait, and forget
+instances that have ended."""
+
+from collections.abc import Callable, Sequence
 
 from gatekeeper.delivery.hub import Hub
+from gatekeeper.domain.errors import BoundaryError
 from gatekeeper.storage.evaluations import EvaluationRepository
 from gatekeeper.storage.instances import InstanceRepository
 from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.evaluations import request_evaluation
+from gatekeeper.use_cases.grants import HALTED, use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
+from shared.events.promotion import PromptLive
 from shared.messaging.sql_store import SqlStore
 
 REFRESH_S = 60.0
 """Seconds between two looks for evaluations that are too old."""
+GRANTS_S = 10.0
+"""Seconds between two looks for open proposals that a grant covers by now."""
 FORGET_S = 1.0
 """Seconds between two looks for streams that have ended."""
 _MOST = 50
@@ -30,6 +38,30 @@ async def refresh_stale_evaluations(units: UnitOfWorkFactory) -> int:
             if stored is not None:
                 await request_evaluation(unit, stored)
     return len(stale)
+
+
+async def use_waiting_grants(units: UnitOfWorkFactory, notify: Callable[[Sequence[PromptLive]], None]) -> int:
+    """Make open proposals live that a grant covers by now; return their number.
+
+    A grant is tried when a proposal, a verdict or the grant arrives. It may cover the proposal later only: after
+    a halt, an hour with all its uses, a rollout, or another rule about evaluations. The database checks as then.
+    """
+    async with units.begin() as unit:
+        waiting = await ProposalRepository(unit.conn).list_coverable(unit.now)
+    count = 0
+    for project, environment, proposal_id in waiting:
+        try:
+            async with units.begin() as unit:
+                promoted = await use_grant(unit, project, environment, proposal_id)
+                if promoted:
+                    await unit.sign_audit_head(project)
+        except BoundaryError as error:
+            if error.code not in HALTED:
+                raise
+            continue
+        notify(promoted)
+        count += len(promoted)
+    return count
 
 
 async def forget_ended_instances(store: SqlStore, hub: Hub) -> None:

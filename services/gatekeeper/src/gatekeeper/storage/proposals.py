@@ -61,6 +61,15 @@ _OPEN_IDS = text(
        ORDER BY opened_at"""
 )
 
+_COVERABLE = text(
+    """SELECT p.project, p.environment, p.id FROM gatekeeper.proposals p
+       WHERE (p.state, p.kind, p.author_kind) = ('open', 'few_shot', 'service') AND EXISTS (
+         SELECT FROM gatekeeper.grants g
+         WHERE (g.project, g.environment, g.name) = (p.project, p.environment, p.name) AND g.expires_at > :now
+           AND NOT EXISTS (SELECT FROM gatekeeper.grant_revocations r WHERE r.grant_id = g.id))
+       ORDER BY p.opened_at, p.id"""
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ProposalQuery:
@@ -107,6 +116,11 @@ class ProposalRepository:
         """Return the ids of the open few-shot proposals of a name, oldest first."""
         found = await self._conn.execute(_OPEN_IDS, {"project": project, "environment": environment, "name": name})
         return list(found.scalars())
+
+    async def list_coverable(self, now: datetime) -> list[tuple[str, str, UUID]]:
+        """Return project, environment and id of the open few-shot proposals of prompts that have a valid grant."""
+        found = await self._conn.execute(_COVERABLE, {"now": now})
+        return [(row.project, row.environment, row.id) for row in found]
 
 
 def _proposal(row: Row[Any]) -> StoredProposal:
