@@ -12,7 +12,7 @@ import { RatchetFeedback } from "./browser.js";
 export { RatchetFeedback };
 
 const STYLE = `
-button{font:inherit;padding:.2em .4em;border:1px solid transparent;border-radius:.4em;background:none}
+button{font:inherit;color:inherit;padding:.2em .4em;border:1px solid transparent;border-radius:.4em;background:none}
 button:hover,[aria-pressed=true]{border-color:currentColor}`;
 
 const clients = new Map<string, RatchetFeedback>();
