@@ -2,6 +2,7 @@
 import { armOf } from "./delivery/arms.js";
 import { PromptCache } from "./delivery/prompt-cache.js";
 import { ServedPrompt, type Default } from "./delivery/served-prompt.js";
+import { SavedPrompts } from "./delivery/saved-prompts.js";
 import { Subscriber } from "./delivery/subscriber.js";
 import { trustedKeys } from "./delivery/verification.js";
 import { ConfigurationError } from "./errors.js";
@@ -22,6 +23,9 @@ export type Options = CommonOptions & {
   /** Accept only prompts of these; RATCHET_PROJECT, RATCHET_ENVIRONMENT. Else those of the first prompt are pinned. */
   project?: string | undefined;
   environment?: string | undefined;
+  /** A folder where the last verified versions are saved, and served if the app starts while the server is
+   * unavailable; RATCHET_PROMPT_FOLDER. Without one nothing is saved. */
+  promptFolder?: string | undefined;
   /** How long the first `prompt` of a name may wait for the server. */
   firstWaitMs?: number | undefined;
 };
@@ -145,7 +149,9 @@ export class Ratchet extends FeedbackClient {
     const project = options.project ?? variable("RATCHET_PROJECT");
     const environment = options.environment ?? variable("RATCHET_ENVIRONMENT");
     const report = options.report ?? warn;
-    const cache = (this.#cache = new PromptCache({ keys, project, environment }, report));
+    const folder = options.promptFolder ?? variable("RATCHET_PROMPT_FOLDER");
+    const saved = folder ? new SavedPrompts(folder, this.server, report) : undefined;
+    const cache = (this.#cache = new PromptCache({ keys, project, environment }, report, saved));
     const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
     const server = { ...this.server, timeoutMs: options.timeoutMs ?? 10_000, fetch, instance: instanceName() };
     return [cache, new Subscriber(server, cache, report)];

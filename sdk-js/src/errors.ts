@@ -6,6 +6,7 @@ export type ErrorCode =
   | "prompt-missing"
   | "prompt-untrusted"
   | "prompt-incompatible"
+  | "prompt-folder"
   | "item-refused"
   | "fields-dropped"
   | "queue-full"

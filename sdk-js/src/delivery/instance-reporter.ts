@@ -48,6 +48,11 @@ export class InstanceReporter {
     if (!this.#isSoon) this.#schedule(Math.random() * DELAY_MS, true);
   }
 
+  /** Report a fetched version soon, if a report was sent or is due: it may be without it. */
+  fetched(): void {
+    if (this.#timer !== undefined) this.reportSoon();
+  }
+
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);

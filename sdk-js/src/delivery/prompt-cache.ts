@@ -2,9 +2,10 @@
 import { RatchetError, type Report } from "../errors.js";
 import { isObject } from "../prompt/canonical.js";
 import { assignArm, type Arm, type Units } from "./arms.js";
+import type { SavedPrompts } from "./saved-prompts.js";
 import { ownPrompt, ServedPrompt, type Default, type OwnPrompt } from "./served-prompt.js";
 import { incompatibilities } from "./variables.js";
-import { verified, type LivePrompt, type Trust, type UntrustedPrompt } from "./verification.js";
+import { UntrustedPrompt, verified, type LivePrompt, type Trust } from "./verification.js";
 
 const MAX_DEFAULTS = 1_000;
 
@@ -27,6 +28,9 @@ export class PromptCache {
   readonly #defaults = new Map<Default, Promise<OwnPrompt>>();
   readonly #reported = new Set<string>();
   readonly #report: Report;
+  readonly #saved: SavedPrompts | undefined;
+  /** The names whose saved version is served until the server answers, with the id of the key that signed it. */
+  readonly #unconfirmed = new Map<string, unknown>();
   #trust: Trust;
   #last: Promise<unknown> = Promise.resolve();
   /** The newest version of a name that is not served, if its sequence is known, and why. */
@@ -36,17 +40,49 @@ export class PromptCache {
   /** The number of versions from the server that were not trusted or not compatible with the app. */
   refused = 0;
 
-  constructor(trust: Trust, report: Report) {
-    [this.#trust, this.#report] = [trust, report];
+  /** `saved`: where verified prompts are kept for the next start. */
+  constructor(trust: Trust, report: Report, saved?: SavedPrompts) {
+    [this.#trust, this.#report, this.#saved] = [trust, report, saved];
   }
 
   get trustsKeys(): boolean {
     return this.#trust.keys.size > 0;
   }
 
-  /** Trust these keys, unless others are trusted already. */
+  /** Trust these keys, unless others are trusted already; forget saved versions that other keys signed. */
   pin(keys: ReadonlyMap<string, string>): void {
-    if (!this.trustsKeys) this.#trust = { ...this.#trust, keys };
+    if (this.trustsKeys) return;
+    this.#trust = { ...this.#trust, keys };
+    for (const [name, keyId] of this.#unconfirmed) if (!keys.has(keyId as string)) this.#drop(name);
+  }
+
+  /**
+   * Serve the saved version of a name, if there is one that can be verified, until the server answers.
+   *
+   * Where the app configured no keys, those that were trusted when it was saved verify it.
+   */
+  async load(name: string): Promise<void> {
+    const found = await this.#saved?.load(name);
+    if (!found) return;
+    try {
+      const trust = this.trustsKeys ? this.#trust : { ...this.#trust, keys: found.keys };
+      const live = await verified(found.payload, trust);
+      if (live.name !== name) throw new UntrustedPrompt("it is another prompt's");
+      if (this.#live.has(name)) return; // the server was quicker
+      this.#live.set(name, live);
+      this.#payloads.set(name, JSON.stringify(found.payload));
+      this.#unconfirmed.set(name, (found.payload as { signature: { key_id: unknown } }).signature.key_id);
+    } catch (error) {
+      const message = `the saved version of ${name} is not served: ${(error as UntrustedPrompt).message}`;
+      this.#once(message, message, "prompt-untrusted");
+    }
+  }
+
+  /** Serve the saved version of a name no more: the server says that no version is live. */
+  async forgetSaved(name: string): Promise<void> {
+    if (!this.#unconfirmed.has(name)) return;
+    this.#drop(name);
+    await this.#saved?.delete(name);
   }
 
   /** Return what is served of these names. */
@@ -118,7 +154,10 @@ export class PromptCache {
     const name = isObject(payload) && typeof payload.name === "string" ? payload.name : "";
     const text = JSON.stringify(payload);
     if (!names.has(name)) return false;
-    if (this.#payloads.get(name) === text) return true; // after a reconnection most are sent again
+    if (this.#payloads.get(name) === text) {
+      this.#unconfirmed.delete(name);
+      return true; // after a reconnection most are sent again
+    }
     try {
       const live = await verified(payload, this.#trust, this.#live.get(name));
       const { project, environment } = live;
@@ -130,6 +169,8 @@ export class PromptCache {
       this.#live.set(name, live);
       this.#payloads.set(name, text);
       this.#refusals.delete(name);
+      this.#unconfirmed.delete(name);
+      await this.#saved?.save(name, payload, this.#trust.keys);
       return true;
     } catch (error) {
       this.refused += 1;
@@ -139,6 +180,10 @@ export class PromptCache {
       this.#once(message, message, "prompt-untrusted");
       return false;
     }
+  }
+
+  #drop(name: string): void {
+    for (const known of [this.#unconfirmed, this.#live, this.#payloads, this.#refusals]) known.delete(name);
   }
 
   #once(

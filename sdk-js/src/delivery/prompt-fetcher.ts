@@ -72,6 +72,7 @@ export class PromptFetcher {
   async fetch(name: string): Promise<Answer> {
     const etag = this.#etags.get(name);
     const answer = await this.#get(`/v1/prompts/${encodeURIComponent(name)}`, etag ? { "if-none-match": etag } : {});
+    if (answer.status === 404) await this.#cache.forgetSaved(name);
     if (answer.status !== 200 || this.#rejected.get(name) === answer.body) return answer;
     const found = answer.headers.get("etag");
     if (!(await this.#cache.accept(JSON.parse(answer.body), new Set([name])))) this.#rejected.set(name, answer.body);

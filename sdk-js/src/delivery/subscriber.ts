@@ -44,11 +44,12 @@ export class Subscriber {
   follow(name: string): Promise<void> {
     const known = this.#firsts.get(name);
     if (known || this.#closed) return known ?? Promise.resolve();
-    const first = this.#fetcher
-      .pinKeys()
+    const first = this.#cache
+      .load(name)
+      .then(() => this.#fetcher.pinKeys())
       .then(() => this.#fetcher.fetch(name))
       .then(
-        () => undefined,
+        () => this.#reporter.fetched(),
         () => undefined,
       );
     this.#firsts.set(name, first);
