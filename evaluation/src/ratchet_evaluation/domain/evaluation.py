@@ -106,7 +106,7 @@ class RunningEvaluation:
 
     def _summary(self, name: str, metric: str, clusters: Sequence[Sequence[CaseOutcome]]) -> MetricSummary:
         def mean(arm: EvaluationArm) -> float | None:
-            return mean_of(cluster_value(cluster, arm, metric) for cluster in clusters)
+            return mean_of([cluster_value(cluster, arm, metric) for cluster in clusters])
 
         differences = [cluster_difference(cluster, metric) for cluster in clusters]
         known = [each for each in differences if each is not None]

@@ -1,7 +1,7 @@
 """What became of a case: its answers and scores by arm, and the differences that are compared."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,14 +25,20 @@ class ScoredAnswer:
     @property
     def passed(self) -> bool | None:
         """False if any evaluator that decides fails the answer, None if none does and some are unknown."""
-        found = {score.passed for score in self.scores if score.decides}
-        return False if False in found else None if None in found else True
+        result: bool | None = True
+        for score in self.scores:
+            if score.passed is not True and score.decides:
+                if score.passed is False:
+                    return False
+                result = None
+        return result
 
     def value(self, metric: str) -> float | None:
         """Return the value of a metric from 0 (worst) to 1 (best): `pass`, or the mean score of an evaluator."""
         if metric == PASS:
-            return None if self.passed is None else float(self.passed)
-        return mean_of(score.score for score in self.scores if score.name == metric)
+            passed = self.passed
+            return None if passed is None else float(passed)
+        return mean_of([score.score for score in self.scores if score.name == metric])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class CaseOutcome:
 
     def value(self, arm: EvaluationArm, metric: str) -> float | None:
         """Return the mean of a metric over the repeats in which it is known; None without any."""
-        return mean_of(answer.value(metric) for answer in self.answers.get(arm, ()))
+        return mean_of([answer.value(metric) for answer in self.answers.get(arm, ())])
 
     def difference(self, metric: str) -> float | None:
         """Return candidate minus baseline; None if a side is unknown, or if the app answered neither prompt."""
@@ -75,16 +81,18 @@ def score_case(case: GoldenCase, answer: AppAnswer, judged: Sequence[EvaluatorSc
 
 def cluster_difference(outcomes: Sequence[CaseOutcome], metric: str) -> float | None:
     """Return the mean difference of dependent cases, which count as one; None if none is known."""
-    return mean_of(outcome.difference(metric) for outcome in outcomes)
+    return mean_of([outcome.difference(metric) for outcome in outcomes])
 
 
 def cluster_value(outcomes: Sequence[CaseOutcome], arm: EvaluationArm, metric: str) -> float | None:
     """Return the mean value of dependent cases, which count as one; None if none is known."""
-    return mean_of(outcome.value(arm, metric) for outcome in outcomes)
+    return mean_of([outcome.value(arm, metric) for outcome in outcomes])
 
 
-def mean_of(values: Iterable[float | None]) -> float | None:
+def mean_of(values: Sequence[float | None]) -> float | None:
     """Return the mean of the known values; None without any."""
+    if len(values) == 1:  # a case with one answer, which is the usual one
+        return values[0]
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return known[0] if known else None

@@ -94,11 +94,11 @@ class EvaluationReport:
 def _measurements(outcomes: Sequence[CaseOutcome], arm: EvaluationArm) -> dict[str, Any]:
     """Return the mean latency and cost of an answer; None if no answer has one."""
     answers = [scored.answer for outcome in outcomes for scored in outcome.answers[arm]]
-    latency = mean_of(answer.latency_ms for answer in answers)
+    latency = mean_of([answer.latency_ms for answer in answers])
     return {
         "answers": len(answers),
         "mean_latency_ms": None if latency is None else round(latency, 3),
-        "mean_cost": mean_of(answer.cost for answer in answers),
+        "mean_cost": mean_of([answer.cost for answer in answers]),
     }
 
 

@@ -81,9 +81,9 @@ def _filled_rate(clusters: Clusters, arm: Literal["candidate", "baseline"], unkn
 
     def filled(outcome: CaseOutcome) -> float | None:
         values = [answer.value(PASS) for answer in outcome.answers[arm]]
-        return mean_of(unknown if value is None else value for value in values)
+        return mean_of([unknown if value is None else value for value in values])
 
-    return mean_of(mean_of(map(filled, cluster)) for cluster in clusters) or 0.0
+    return mean_of([mean_of([filled(outcome) for outcome in cluster]) for cluster in clusters]) or 0.0
 
 
 def check_pass_rate(rate: PassRate, least: float) -> EvaluationCheck:

@@ -24,6 +24,9 @@ _PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", "
 """Writes what `_is_plain` accepts as RFC 8785 does, in C."""
 
 
+_PLAIN_KINDS = frozenset((str, bool))
+
+
 def canonical_bytes(value: Json) -> bytes:
     """Return the RFC 8785 (JSON Canonicalization Scheme) bytes of a value returned by `normal`."""
     if _is_plain(value, MAX_DEPTH):
@@ -53,11 +56,11 @@ def _is_plain(value: object, depth: int) -> bool:
         for key, item in value.items():  # type: ignore[attr-defined]
             if type(key) is not str or not key.isascii():
                 return False
-            if type(item) is not str and not _is_plain(item, depth - 1):
+            if item is not None and type(item) not in _PLAIN_KINDS and not _is_plain(item, depth - 1):
                 return False
         return True
     if kind is list and depth:
-        return all(type(item) is str or _is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]
+        return all(type(item) in _PLAIN_KINDS or _is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]
     if kind is int:
         return -_SAFE_INTEGER <= value <= _SAFE_INTEGER  # type: ignore[operator]
     if kind is float:

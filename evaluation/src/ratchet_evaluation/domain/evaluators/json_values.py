@@ -1,10 +1,14 @@
-"""Evaluators of outputs that are data: JSON Schema and formats."""
+"""Evaluators of outputs that are data: JSON Schema and formats.
+
+jsonschema is imported at its use: it takes 30 ms and 3 MB, and few processes check schemas.
+"""
 
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from typing import NoReturn
+from functools import cache
+from typing import Any, NoReturn
 from uuid import UUID
 
 from ratchet.prompt import Json
@@ -13,11 +17,12 @@ from ratchet.prompt.errors import PromptError
 from ratchet_evaluation.domain.answers import AppAnswer
 from ratchet_evaluation.domain.case_fields import CaseError
 from ratchet_evaluation.domain.cases import GoldenCase
-from ratchet_evaluation.domain.evaluators.bounded_regex import check_pattern
+from ratchet_evaluation.domain.evaluators.bounded_regex import check_pattern, matches
 from ratchet_evaluation.domain.evaluators.definition import (
     EvaluatorDefinition,
     Measured,
     Parameters,
+    UnknownScore,
     flag,
 )
 
@@ -49,7 +54,35 @@ def equal_json(first: Json, second: Json) -> bool:
     return canonical_bytes(normal(first, "")) == canonical_bytes(normal(second, ""))
 
 
+def _pattern(validator: Any, pattern: str, instance: object, schema: object) -> Iterator[Exception]:
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not matches(pattern, instance):
+        yield ValidationError("does not match the pattern")
+
+
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], instance: object, schema: object
+) -> Iterator[Exception]:
+    if isinstance(instance, Mapping):
+        for pattern, below in patterns.items():
+            for key, value in instance.items():
+                if matches(pattern, str(key)):
+                    yield from validator.descend(value, below, path=key, schema_path=pattern)
+
+
+@cache
+def _validator_class() -> Any:
+    from jsonschema import Draft202012Validator, validators
+
+    keywords = {"pattern": _pattern, "patternProperties": _pattern_properties}
+    return validators.extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
+
+
 def _json_schema(case: GoldenCase, answer: AppAnswer, parameters: Parameters) -> Measured:
+    from jsonschema.exceptions import best_match
+    from referencing.exceptions import Unresolvable
+
     if isinstance(answer.output, str):
         try:
             value = parse_json_text(answer.output)
@@ -57,18 +90,26 @@ def _json_schema(case: GoldenCase, answer: AppAnswer, parameters: Parameters) ->
             return flag(False)
     else:
         value = answer.output
-    # Imported at their use, because jsonschema takes 30 ms and 3 MB, and few sets have schemas.
-    from ratchet_evaluation.domain.evaluators.schema_validation import matches_schema
+    try:
+        return flag(best_match(_validator(parameters["schema"]).iter_errors(value)) is None)
+    except Unresolvable as error:
+        raise UnknownScore(f"the schema refers to {error.ref}, which is not part of it") from None
 
-    return flag(matches_schema(value, parameters["schema"]))
+
+def _validator(schema: Json) -> Any:
+    from referencing import Registry
+
+    return _validator_class()(schema, registry=Registry())  # an empty registry fetches nothing
 
 
 def _check_schema(parameters: Parameters, field: str) -> None:
-    from ratchet_evaluation.domain.evaluators.schema_validation import schema_fault
+    from jsonschema import SchemaError
 
     schema = parameters["schema"]
-    if fault := schema_fault(schema):
-        raise CaseError(f"{field}.schema", f"is not a JSON Schema of draft 2020-12: {fault[:200]}")
+    try:
+        _validator_class().check_schema(schema)
+    except SchemaError as error:
+        raise CaseError(f"{field}.schema", f"is not a JSON Schema of draft 2020-12: {error.message[:200]}") from None
     for pattern in _patterns(schema):
         check_pattern(pattern, f"{field}.schema")
 
