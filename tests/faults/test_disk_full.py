@@ -113,7 +113,7 @@ async def test_full_disk_loses_no_acknowledged_event(scene: Scene) -> None:
             await load.wait_for_acknowledged(len(load.acknowledged) + 3 * _RATE, 120)  # ingestion needs no Kafka
         await asyncio.to_thread(scene.servers["Kafka"])
         load.stop()
-    await wait_until_processed(fleet.dsn, fleet.kafka, within=120)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=300)
     print(f"\n{load}")
     assert (await verify_counts(fleet.dsn, load)).clean
     assert await count_unprocessed_events(fleet.dsn) == 0

@@ -72,7 +72,38 @@ async def test_connections_in_use_are_closed_once_they_are_returned(engine: Asyn
         assert await connection.scalar(text("SELECT 1")) == 1
         await idle.close()
         assert await connection.scalar(text("SELECT 1")) == 1
+    await ended_but(0, postgres_dsn)
+
+
+async def test_connections_that_are_returned_after_the_end_are_closed(engine: AsyncEngine, postgres_dsn: str) -> None:
+    """The engine knows only its last pool."""
+    idle = IdleConnections(engine)
+    await use(engine, at_once=3)
     await idle.close()
+    async with engine.connect():
+        await idle.close()
+        await engine.dispose()
+        await ended_but(1, postgres_dsn)
+    await ended_but(0, postgres_dsn)
+
+
+async def test_connection_whose_user_is_cancelled_is_closed(engine: AsyncEngine, postgres_dsn: str) -> None:
+    idle = IdleConnections(engine)
+    await use(engine, at_once=3)
+    await idle.close()
+    connected = asyncio.Event()
+
+    async def work() -> None:
+        async with engine.connect() as connection:
+            connected.set()
+            await connection.execute(text("SELECT pg_sleep(600)"))
+
+    task = asyncio.create_task(work())
+    await connected.wait()
+    await idle.close()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
     await ended_but(0, postgres_dsn)
 
 
