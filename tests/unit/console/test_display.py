@@ -1,10 +1,8 @@
 """Numbers for people: with n and interval; unknown values are never shown as zero."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from console.domain.display import age, amount, change, interval, measured, rate, span
+from console.domain.display import amount, change, interval, measured, rate, span
 from ratchet.formatting import short_digest as short
 
 
@@ -34,7 +32,6 @@ def test_changes_and_rates() -> None:
 )
 def test_a_span_in_its_two_largest_units(seconds: float, expected: str) -> None:
     assert span(seconds) == expected
-    assert age("2026-01-02T03:04:00Z", datetime(2026, 1, 2, 3, 5, tzinfo=UTC)) == "1 min"
 
 
 def test_names_are_shortened_and_shown() -> None:

@@ -48,10 +48,6 @@ class EmbeddedBroker:
     def up(self) -> None:
         self._check(self._lib.rd_kafka_mock_broker_set_up(self._cluster, _BROKER))
 
-    def slow_down(self, milliseconds: int) -> None:
-        """Delay every answer."""
-        self._check(self._lib.rd_kafka_mock_broker_set_rtt(self._cluster, _BROKER, milliseconds))
-
     def fail(self, api: int, codes: Sequence[int]) -> None:
         """Answer the next requests of a kind (Kafka's API key) with these error codes, one each, in order."""
         array = (ctypes.c_int * len(codes))(*codes)
@@ -131,7 +127,6 @@ def _library() -> ctypes.CDLL:
         "rd_kafka_mock_topic_create": (number, [pointer, text, number, number]),
         "rd_kafka_mock_broker_set_down": (number, [pointer, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_up": (number, [pointer, ctypes.c_int32]),
-        "rd_kafka_mock_broker_set_rtt": (number, [pointer, ctypes.c_int32, number]),
         "rd_kafka_mock_push_request_errors_array": (number, [pointer, ctypes.c_int16, ctypes.c_size_t, pointer]),
         "rd_kafka_mock_start_request_tracking": (None, [pointer]),
         "rd_kafka_mock_get_requests": (ctypes.POINTER(pointer), [pointer, ctypes.POINTER(ctypes.c_size_t)]),

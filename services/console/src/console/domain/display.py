@@ -1,7 +1,6 @@
 """Formatting of numbers and names. An unknown value is shown as "unknown"."""
 
 import json
-from datetime import datetime
 from typing import TypeGuard
 
 from console.domain.json_object import JsonObject
@@ -66,11 +65,6 @@ def span(seconds: float) -> str:
             rest = whole % size // smaller
             return f"{whole // size} {unit} {rest} {below}" if rest else f"{whole // size} {unit}"
     return f"{whole} s"
-
-
-def age(moment: object, now: datetime) -> str:
-    """Return the time since an RFC 3339 timestamp."""
-    return UNKNOWN if not isinstance(moment, str) else span((now - datetime.fromisoformat(moment)).total_seconds())
 
 
 def words(code: object) -> str:

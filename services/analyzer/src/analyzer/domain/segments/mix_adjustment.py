@@ -36,7 +36,7 @@ class SegmentProfile:
 
     Values are on the metric's scale; sums are in whole millionths, so removing a value is exact. The first 50 values
     are not adjusted. Their mix gives the weights of the first reference, which adds cells of known levels until 800
-    values; `set_reference` takes another one. All cells of a profile have the same dimensions.
+    values. All cells of a profile have the same dimensions.
     """
 
     n: int = 0
@@ -122,14 +122,6 @@ class SegmentProfile:
             totals[index] += micro
         self.n += len(numbers)
         self._squares += sum(map(mul, micros, micros))
-
-    def set_reference(self) -> None:
-        """Make all values so far the reference: their cells are known, their shares are the weights.
-
-        Residuals before and after may differ by a constant, so call it before a test starts.
-        """
-        self._weights = list(self._counts)
-        self._extend_reference(everything=True)
 
     def reference(self) -> "SegmentProfile":
         """Return a copy in which all cells so far are known, as a baseline for another stream.
