@@ -3,8 +3,9 @@
     python -m benchmarks.compare BASE [--rounds 3] [NAME …]
 
 The base is checked out and installed in a temporary folder, and runs its own benchmarks there. Fails if a row takes
-over 10 % more processor time than at the base and the runs of both sides don't overlap. Rows without processor time are
-left out; those that only one side has are listed.
+over 10 % more processor time or instructions than at the base and the runs of both sides don't overlap. On a busy
+machine they overlap more; instructions of the interpreter (`ingest_steps`) are the same in each run. Rows with neither
+are left out; those that only one side has are listed.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.comparison import Comparison, compare_runs, missing_work
+from benchmarks.comparison import INSTRUCTIONS, Comparison, compare_runs, missing_work
 from benchmarks.driver import ROOT, run_benchmark
 from benchmarks.rows import Row
 from benchmarks.table import format_seconds
@@ -66,14 +67,18 @@ def _rows(name: str, root: Path) -> list[Row]:
 def describe(comparison: Comparison) -> str:
     """Return a line: what was measured, both ranges, the ratio of the medians and the verdict."""
     ranges = (
-        f"{format_seconds(min(figures), '')} to {format_seconds(max(figures), '')}"
+        " to ".join(_text(comparison.part, figure) for figure in (min(figures), max(figures)))
         for figures in (comparison.before, comparison.after)
     )
     before, after = ranges
     return (
-        f"{comparison.work:48} {comparison.part:10} {before:>22} → {after:>22}  {comparison.ratio:5.2f} × "
+        f"{comparison.work:48} {comparison.part:12} {before:>22} → {after:>22}  {comparison.ratio:5.2f} × "
         f"{comparison.verdict()}"
     )
+
+
+def _text(part: str, figure: float) -> str:
+    return f"{figure:,.0f}" if part == INSTRUCTIONS else format_seconds(figure, "")
 
 
 def main() -> int:
@@ -81,7 +86,7 @@ def main() -> int:
     parser.add_argument("base", help="the commit to compare with")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"benchmarks; without: {' '.join(MEASURED)}")
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     with checkout(options.base) as base:
         before, after = run_alternately(base, options.names or MEASURED, options.rounds)
     comparisons = compare_runs(before, after)

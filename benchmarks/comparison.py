@@ -1,4 +1,4 @@
-"""Comparison of processor time per item between two commits (pure)."""
+"""Comparison of processor time and of executed instructions per item between two commits (pure)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from benchmarks.rows import Row
+from benchmarks.rows import INSTRUCTIONS_UNIT, Row
 
 TOLERANCE = 0.10
+INSTRUCTIONS = "instructions"
 
 Verdict = Literal["slower", "faster", "same"]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Seconds per item of one part of one row: `part` is "process" or "PostgreSQL"; one figure per run of each side."""
+    """One figure per item and run of each side.
+
+    `part` is "process" or "PostgreSQL" for processor seconds, and `INSTRUCTIONS` for a number that is the same on a
+    busy machine.
+    """
 
     work: str
     part: str
@@ -46,7 +51,7 @@ def compare_runs(before: Iterable[Iterable[Row]], after: Iterable[Iterable[Row]]
 
 
 def missing_work(before: Iterable[Iterable[Row]], after: Iterable[Iterable[Row]]) -> list[str]:
-    """Return the work whose processor time only one side measured: it can't be compared."""
+    """Return the work whose figures only one side measured: it can't be compared."""
     old, new = ({work for work, _ in _figures(runs)} for runs in (before, after))
     return sorted(old ^ new)
 
@@ -55,7 +60,8 @@ def _figures(runs: Iterable[Iterable[Row]]) -> dict[tuple[str, str], list[float]
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     for run in runs:
         for row in run:
-            for part, seconds in (("process", row.process_s), ("PostgreSQL", row.postgres_s)):
-                if seconds:
-                    found[row.work, part].append(seconds)
+            counted = row.ours if row.unit == INSTRUCTIONS_UNIT else None
+            for part, figure in (("process", row.process_s), ("PostgreSQL", row.postgres_s), (INSTRUCTIONS, counted)):
+                if figure:
+                    found[row.work, part].append(figure)
     return found

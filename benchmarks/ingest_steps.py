@@ -31,7 +31,7 @@ from benchmarks.ingest import KEY, add_executions, database, serving
 from benchmarks.ingest_load import requests
 from benchmarks.ingest_servers import echo
 from benchmarks.python_instructions import count_instructions
-from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.rows import INSTRUCTIONS_UNIT, Row, add_rows_option, write_rows
 from benchmarks.termination import exit_on_sigterm
 from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint
@@ -263,7 +263,7 @@ def table_rows(steps: Sequence[Step], items: int) -> list[Row]:
                 process_s=seconds,
             )
         )
-        rows.append(Row(f"{work}, Python", "instructions/item", step.instructions.total() / items, "low"))
+        rows.append(Row(f"{work}, Python", INSTRUCTIONS_UNIT, step.instructions.total() / items, "low"))
     return rows
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Direction = Literal["high", "low"]
+INSTRUCTIONS_UNIT = "instructions/item"
 
 
 @dataclass(frozen=True, slots=True)

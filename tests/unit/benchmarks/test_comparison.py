@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.comparison import Comparison, Verdict, compare_runs, missing_work
+from benchmarks.comparison import INSTRUCTIONS, Comparison, Verdict, compare_runs, missing_work
 from benchmarks.rows import Row
 
 
@@ -41,6 +41,14 @@ def test_both_parts_of_a_row_are_compared_over_all_runs() -> None:
         Comparison("intake", "process", [1.0, 1.1], [2.0, 2.2]),
         Comparison("intake", "PostgreSQL", [0.5, 0.6], [0.5, 0.55]),
     ]
+
+
+def test_instructions_are_compared() -> None:
+    """The ranges of their runs don't overlap on a busy machine, so that a slower step is found there, too."""
+    before, after = ([[Row("step", "instructions/item", count, "low")]] * 2 for count in (1_000, 1_150))
+    [comparison] = compare_runs(before, after)
+    assert comparison == Comparison("step", INSTRUCTIONS, [1_000, 1_000], [1_150, 1_150])
+    assert comparison.verdict() == "slower"
 
 
 def test_rows_without_processor_time_or_base_are_not_compared() -> None:
