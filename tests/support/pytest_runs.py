@@ -63,6 +63,9 @@ def run_together(runs: Sequence[Run], command: Sequence[str], environment: Mappi
             output.seek(0)
             sys.stdout.buffer.write(output.read())
     sys.stdout.flush()
+    for number, (run, code) in enumerate(zip(runs, codes, strict=True), 1):
+        if code and not run.report.exists():
+            print(f"process {number} ended with code {code} and no report: its tests are not counted", flush=True)
     if all(code == NO_TESTS for code in codes):
         return NO_TESTS
     return next((code for code in codes if code not in (0, NO_TESTS)), 0)

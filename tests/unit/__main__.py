@@ -17,6 +17,9 @@ _OPTIONS = ("-q", "-p", "no:xdist", "--hypothesis-profile=ratchet-quick")
 
 
 def main(arguments: list[str]) -> int:
+    if any(argument.startswith("tests") for argument in arguments):
+        print("For some files or folders, call pytest: .venv/bin/python -m pytest tests/unit/…", file=sys.stderr)
+        return 2
     start = time.monotonic()
     with TemporaryDirectory() as folder:
         shares = share_files(_FOLDER.rglob("test_*.py"), psutil.cpu_count() or 1)

@@ -54,6 +54,7 @@ def test_files_are_shared_by_size(tmp_path: Path) -> None:
 )
 def test_exit_code_is_that_of_the_first_failure(codes: tuple[int, ...], result: int, tmp_path: Path) -> None:
     (tmp_path / "exits.py").write_text("import sys; sys.exit(int(sys.argv[-1]))")
+    (tmp_path / "report.xml").touch()
     runs = [Run([str(code)], tmp_path / "report.xml") for code in codes]
     assert run_together(runs, ("exits",), {"PYTHONPATH": str(tmp_path)}) == result
 
