@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 from unittest import mock
 
 import asyncpg
@@ -96,6 +97,29 @@ async def test_full_topic_blocks_only_itself() -> None:
     bus.result_of = lambda _: SendResult.SENT
     await eventually(lambda: sent(bus) == 6)
     await cancel_all([task])
+
+
+async def test_a_hold_that_ends_during_a_query_is_followed_by_another_query() -> None:
+    """Without one the messages wait for the next poll, which is a minute later with the embedded broker."""
+    store, bus, now = FakeStore(), FakeBus(), [0.0]
+    relay = Relay(store, bus, "one", store.shards, Metrics("scratch"), monotonic=lambda: now[0])
+    tokens = await store.lease(store.shards, "one", 60)
+    pending = store.pending
+
+    async def query_slowly(*arguments: Any) -> list[Pending]:
+        found = await pending(*arguments)
+        now[0] += 1.0
+        return found
+
+    bus.result_of = lambda _: SendResult.NO_ROOM
+    await emit(store, 5)
+    assert await relay.pump(tokens)
+    bus.result_of = lambda _: SendResult.SENT
+    with mock.patch.object(store, "pending", query_slowly):
+        assert await relay.pump(tokens), "the topic was held at the query, and is free now"
+        assert sent(bus) == 0
+        assert not await relay.pump(tokens)
+    assert sent(bus) == 5
 
 
 async def test_unreadable_row_is_reported_and_blocks_nothing() -> None:

@@ -131,6 +131,7 @@ class Relay:
         readable = [row for row in rows if row.fault is None]
         complete = not readable or await self._send(tokens, readable)
         more = not complete or len(readable) < len(rows) or _is_full(rows)
+        more = more or (held != NOTHING_HELD and self._holds.current(self._monotonic()) != held)  # a hold has ended
         if not more and held == NOTHING_HELD and len(tokens) == self._shards:
             self.backlog.observe(None)
         return more
