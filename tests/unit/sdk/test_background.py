@@ -206,15 +206,13 @@ def test_memory_is_constant_while_the_server_is_unavailable(caplog: pytest.LogCa
 
     tracemalloc.start()
     try:
-        full = record(1_000)
-        later = record(2_000)
+        sizes = [record(1_000), record(4_000)]
     finally:
         tracemalloc.stop()
         closed = client.close(0.0)
     assert client.counters.dropped > 3_000
     assert client.counters.accepted < 2_000
-    assert full < 4_000_000
-    assert later < full + 1_000_000, "4 MB were offered; items wait as values or as JSON, so the same bytes vary"
+    assert max(sizes) < 3_500_000, "10 MB were offered; the same items take 1.3 MB as values and 2.1 MB as JSON"
     assert not closed
 
 
