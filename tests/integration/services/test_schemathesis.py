@@ -20,7 +20,7 @@ from tests.support.in_process import in_process_system
 from tests.support.soak import scaled
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
-CASES = scaled(1, 250)
+CASES = scaled(1, 100)
 """The largest number of generated cases of each operation in a phase."""
 PHASES = scaled("examples,fuzzing,stateful", "examples,coverage,fuzzing,stateful")
 CHECKS = (
@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[3]
 STREAMS = "/v1/stream"
 """It does not end."""
 LEASES = "POST /v1/evaluation-tasks/leases"
-"""It waits for tasks, up to 30 s if the request says so: few requests."""
+"""It waits for tasks, up to 30 s if the request says so: few requests, and others at the same time."""
 
 
 @pytest.fixture
@@ -68,6 +68,20 @@ enabled = false
 """
 
 
+def run_and_show(command: list[str], folder: Path) -> tuple[int, str]:
+    """Run Schemathesis in `folder` and print each line when it comes. Return its exit code and its output."""
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    lines = []
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    return process.returncode, "".join(lines)
+
+
 @pytest.mark.timeout(scaled(600, 7_200))
 def test_every_response_is_documented(site: Site, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(configuration(site))
@@ -76,29 +90,13 @@ def test_every_response_is_documented(site: Site, tmp_path: Path) -> None:
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(tmp_path / "schemathesis.toml")),
         *("run", str(tmp_path / "openapi.json"), "--url", site.url, "--phases", PHASES, "--checks", ",".join(CHECKS)),
-        *(
-            "--continue-on-failure",
-            "--no-color",
-            "--warnings",
-            "off",
-            "--report",
-            "ndjson",
-            "--report-dir",
-            str(tmp_path),
-        ),
+        *("--continue-on-failure", "--no-color", "--warnings", "off", "--workers", "3"),
+        *("--report", "ndjson", "--report-dir", str(tmp_path)),
     ]
-    run = subprocess.run(
-        command,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    summary = run.stdout[run.stdout.find("= FAILURES =") :][:8_000]
-    assert run.returncode == 0, f"{summary}\n{run.stdout[-1_500:]}\n{run.stderr[-1_000:]}"
-    print(run.stdout[-900:])
-    assert (tested := re.search(r"Tested: (\d+)", run.stdout))
+    code, output = run_and_show(command, tmp_path)
+    summary = output[output.find("= FAILURES =") :][:8_000]
+    assert code == 0, f"{summary}\n{output[-2_500:]}"
+    assert (tested := re.search(r"Tested: (\d+)", output))
     assert int(tested[1]) > 70
     [report] = tmp_path.glob("ndjson-*")
     statuses = Counter(re.findall(r'"status_code":(\d+)', report.read_text()))
