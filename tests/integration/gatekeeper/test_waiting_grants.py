@@ -68,6 +68,24 @@ async def test_after_another_rule_about_evaluations(granted: World) -> None:
     assert [await use_waiting(granted), await use_waiting(granted), await sequence(granted)] == [1, 0, 2]
 
 
+@pytest.mark.parametrize(("verdict", "live"), [("fail", 0), ("inconclusive", 0), ("pass", 1)])
+async def test_only_if_its_last_verdict_passed(granted: World, verdict: str, live: int) -> None:
+    """Also where evaluations are advisory: nobody looked at the proposal since it failed."""
+    assert (await granted.ask("maker_key", "POST", "/v1/halt", {"reason": "r"})).status_code == 200
+    event = few_shot(BASE, ("2+2", "4"))
+    await granted.arrive(event)
+    result = completed(
+        event.proposal_id,
+        base_digest=digest(BASE),
+        digest=event.digest,
+        completed_at=datetime.now(UTC),
+        verdict=verdict,
+    )
+    await handle(granted, result)
+    assert (await granted.ask("reviewer_key", "POST", "/v1/resume", {"reason": "r"})).status_code == 200
+    assert [await use_waiting(granted), await sequence(granted)] == [live, 1 + live]
+
+
 async def test_not_once_the_grant_is_revoked_or_the_proposal_is_decided(gate: World) -> None:
     await gate.promote(BASE)
     given = (await gate.grant()).json()

@@ -67,6 +67,8 @@ _COVERABLE = text(
          SELECT FROM gatekeeper.grants g
          WHERE (g.project, g.environment, g.name) = (p.project, p.environment, p.name) AND g.expires_at > :now
            AND NOT EXISTS (SELECT FROM gatekeeper.grant_revocations r WHERE r.grant_id = g.id))
+         AND COALESCE((SELECT e.verdict = 'pass' FROM gatekeeper.evaluations e WHERE e.proposal_id = p.id
+                       ORDER BY e.completed_at DESC, e.id DESC LIMIT 1), true)
        ORDER BY p.opened_at, p.id"""
 )
 
@@ -118,7 +120,10 @@ class ProposalRepository:
         return list(found.scalars())
 
     async def list_coverable(self, now: datetime) -> list[tuple[str, str, UUID]]:
-        """Return project, environment and id of the open few-shot proposals of prompts that have a valid grant."""
+        """Return project, environment and id of the open few-shot proposals of prompts that have a valid grant.
+
+        Those whose last evaluation did not pass are left out.
+        """
         found = await self._conn.execute(_COVERABLE, {"now": now})
         return [(row.project, row.environment, row.id) for row in found]
 
