@@ -2,11 +2,16 @@
 
 import asyncio
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from gatekeeper import maintenance
 from gatekeeper.maintenance import use_waiting_grants
-from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
+from gatekeeper.use_cases.grants import use_grant
+from gatekeeper.use_cases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from shared.events.promotion import PromptLive
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.integration.gatekeeper.test_evaluations import completed, handle
@@ -84,6 +89,22 @@ async def test_only_if_its_last_verdict_passed(granted: World, verdict: str, liv
     await handle(granted, result)
     assert (await granted.ask("reviewer_key", "POST", "/v1/resume", {"reason": "r"})).status_code == 200
     assert [await use_waiting(granted), await sequence(granted)] == [live, 1 + live]
+
+
+async def test_error_of_one_proposal_leaves_the_others(granted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await set_rule(granted, "required")
+    events = [few_shot(BASE, ("2+2", "4")), few_shot(BASE, ("3+3", "6"))]
+    for event in events:
+        await granted.arrive(event)
+    await set_rule(granted, "advisory")
+
+    async def fail_first(unit: UnitOfWork, project: str, environment: str, proposal_id: UUID) -> list[PromptLive]:
+        if proposal_id == events[0].proposal_id:
+            raise OperationalError("lock timeout", None, Exception())
+        return await use_grant(unit, project, environment, proposal_id)
+
+    monkeypatch.setattr(maintenance, "use_grant", fail_first)
+    assert [await use_waiting(granted), await sequence(granted)] == [1, 2]
 
 
 async def test_not_once_the_grant_is_revoked_or_the_proposal_is_decided(gate: World) -> None:

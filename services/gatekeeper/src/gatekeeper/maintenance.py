@@ -3,6 +3,8 @@ instances that have ended."""
 
 from collections.abc import Callable, Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.domain.errors import BoundaryError
 from gatekeeper.storage.evaluations import EvaluationRepository
@@ -13,6 +15,7 @@ from gatekeeper.use_cases.grants import HALTED, use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.events.promotion import PromptLive
 from shared.messaging.sql_store import SqlStore
+from shared.runtime.log import logger
 
 REFRESH_S = 60.0
 """Seconds between two looks for evaluations that are too old."""
@@ -46,6 +49,7 @@ async def use_waiting_grants(units: UnitOfWorkFactory, notify: Callable[[Sequenc
     A grant is tried when a proposal, a verdict or the grant arrives. It may cover the proposal later only: after
     a halt, an hour with all its uses, a rollout, or another rule about evaluations. The database checks as then.
     """
+    log = logger(__name__)
     async with units.begin() as unit:
         waiting = await ProposalRepository(unit.conn).list_coverable(unit.now)
     count = 0
@@ -55,9 +59,9 @@ async def use_waiting_grants(units: UnitOfWorkFactory, notify: Callable[[Sequenc
                 promoted = await use_grant(unit, project, environment, proposal_id)
                 if promoted:
                     await unit.sign_audit_head(project)
-        except BoundaryError as error:
-            if error.code not in HALTED:
-                raise
+        except (BoundaryError, SQLAlchemyError) as error:  # of this proposal; the others are tried all the same
+            if not isinstance(error, BoundaryError) or error.code not in HALTED:
+                log.warning("grant not used", proposal_id=str(proposal_id), error=type(error).__name__)
             continue
         notify(promoted)
         count += len(promoted)
