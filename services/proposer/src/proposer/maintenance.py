@@ -41,12 +41,11 @@ async def end_waits_for_verdicts(store: Store, service: ProposalService, clock: 
 async def propose_grown_sets(store: Store, service: ProposalService) -> None:
     """Propose the example sets that have stopped growing instead of the smaller ones that are open."""
     async with store.begin() as tx:
-        repository = ProposerRepository(tx.conn)
-        outdated = await repository.proposals.list_outdated_sets()
-        for state in (
-            await repository.prompts.lock_prompts({proposal.key: proposal.target for proposal in outdated})
-        ).values():
-            await service.sync_examples(tx, state, None)
+        outdated = await ProposerRepository(tx.conn).proposals.list_outgrown_sets()
+    for key, target in {proposal.key: proposal.target for proposal in outdated}.items():
+        async with store.begin() as tx:  # one prompt at a time: its lock makes events about it wait
+            for state in (await ProposerRepository(tx.conn).prompts.lock_prompts({key: target})).values():
+                await service.sync_examples(tx, state, None)
 
 
 async def expire_drafts(store: Store, clock: Clock) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy import Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -122,12 +122,13 @@ class ProposalRoundRepository:
         overdue = (c.kind == "few_shot", c.state == "open", ~c.is_settled, c.changed_at < before)
         return [_proposal(row) for row in await self._conn.execute(select(proposals).where(*overdue))]
 
-    async def list_outdated_sets(self) -> list[Proposal]:
-        """Return the open example sets of which others are selected by now."""
+    async def list_outgrown_sets(self) -> list[Proposal]:
+        """Return the open example sets of prompts for which more examples are selected by now."""
         c, p = proposals.c, prompts.c
         of_prompt = and_(c.project == p.project, c.environment == p.environment, c.name == p.name)
-        others = and_(c.members != p.chosen, c.members != p.chosen_eligible)
-        mine = select(proposals).join(prompts, of_prompt).where(c.kind == "few_shot", c.state == "open", others)
+        size = func.cardinality(c.members)
+        more = or_(func.cardinality(p.chosen) > size, func.cardinality(p.chosen_eligible) > size)
+        mine = select(proposals).join(prompts, of_prompt).where(c.kind == "few_shot", c.state == "open", more)
         return [_proposal(row) for row in await self._conn.execute(mine)]
 
     async def save_decision(self, proposal_id: UUID, verdict: Verdict, reason: str | None, now: datetime) -> None:
