@@ -32,8 +32,8 @@ class ImportProgress:
 
     def add_rows(self, count: int) -> None:
         """Show that `count` more rows are handled, besides what is read; 0: they were sent by an earlier run."""
-        if count and not self._rows:
-            self._bar.reset(self._task)
+        if not count:
+            self._bar.reset(self._task)  # the time starts with the first rows of this run
         self._rows += count
         self._bar.update(self._task, completed=self._position, rows=self._rows)
 

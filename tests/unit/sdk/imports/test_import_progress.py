@@ -20,4 +20,4 @@ def test_only_the_rows_of_this_run_have_a_rate() -> None:
     for now[0], position in ((2.0, 600), (4.0, 800)):
         progress.advance(position)
         progress.add_rows(2000)
-    assert (task.completed, RowRate().render(task).plain) == (800, "4,000 rows, 2,000 rows/s")
+    assert (task.completed, RowRate().render(task).plain) == (800, "4,000 rows, 1,333 rows/s")
