@@ -35,7 +35,6 @@ export class SavedPrompts {
   readonly #scope: string;
   readonly #report: (error: RatchetError) => void;
   #hasFailed = false;
-  #saves = 0;
 
   constructor(folder: string, server: { readonly url: string; readonly key: string }, report: Report) {
     [this.#folder, this.#scope] = [folder, `${server.url}\n${server.key}\n`];
@@ -59,7 +58,7 @@ export class SavedPrompts {
   /** Replace what was saved of a name, all or nothing; creates the folder. */
   async save(name: string, payload: unknown, keys: ReadonlyMap<string, string>): Promise<void> {
     const path = await this.#path(name);
-    const temporary = `${path}.${processOf().pid ?? 0}-${(this.#saves += 1)}.tmp`;
+    const temporary = `${path}.${crypto.randomUUID()}.tmp`;
     await this.#attempt(async ({ mkdir, writeFile, rename, rm }) => {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       try {
@@ -122,6 +121,6 @@ async function files(): Promise<Files> {
   return (await import(name)) as Files;
 }
 
-function processOf(): { pid?: number; geteuid?: () => number } {
+function processOf(): { geteuid?: () => number } {
   return (globalThis as { process?: { pid?: number; geteuid?: () => number } }).process ?? {};
 }

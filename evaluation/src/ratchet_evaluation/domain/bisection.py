@@ -18,7 +18,8 @@ FIRST_LIMIT = 8
 SUSPICION = 0.7
 """Standard errors (of differences whose deviation is 1) by which a suspect is worse so far.
 
-What is compared next, and how many answers that takes, depends on it; what is blamed or cleared does not.
+It decides what is compared next, and which hunk is blamed because all others were cleared; the limits of the tests do
+not depend on it.
 """
 
 Hunks = frozenset[int]
