@@ -1,4 +1,4 @@
-"""`python -m tests.unit`: run the unit tests in one process per processor, each with its own files.
+"""`python -m tests.unit`: run the unit tests in one process more than there are processors, each with its own files.
 
 Arguments are passed to pytest, for example `-k erasure`. For one file, call pytest itself.
 """
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
         return 2
     start = time.monotonic()
     with TemporaryDirectory() as folder:
-        shares = share_files(_FOLDER.rglob("test_*.py"), psutil.cpu_count() or 1)
+        shares = share_files(_FOLDER.rglob("test_*.py"), (psutil.cpu_count() or 1) + 1)
         runs = [
             Run([*_OPTIONS, *arguments, *map(str, share)], Path(folder, f"{number}.xml"))
             for number, share in enumerate(shares)
